@@ -1,0 +1,1 @@
+//! What every log store must pass: run [`run`] from its tests.

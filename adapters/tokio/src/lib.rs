@@ -1,0 +1,1 @@
+//! quorate on tokio: timers, a TCP mesh, handles with futures.

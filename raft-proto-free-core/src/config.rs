@@ -1,0 +1,100 @@
+//! Every knob of a node, with its unit, default and range.
+
+use crate::types::{Nanos, NodeId};
+
+const MS: Nanos = 1_000_000;
+const MIB: u64 = 1024 * 1024;
+
+/// The knobs of one node. All members of a group may differ in them, within reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Config {
+    /// This node's name.
+    pub node: NodeId,
+    /// Keys this node's draws, together with `node` and the incarnation.
+    pub seed: u64,
+    /// The promise: for how long an answer to a leader rules out vote and candidacy. The election
+    /// timeout is drawn above it, at most at its double. Nanoseconds; 1 ms to 1 h; default 500 ms.
+    pub election_timeout: Nanos,
+    /// Time between heartbeats. Nanoseconds; at least 0.1 ms, at most half of `election_timeout`;
+    /// default 100 ms.
+    pub heartbeat_interval: Nanos,
+    /// How long a follower may wait for news of the commit index where no other message carries
+    /// it. Nanoseconds; 0 sends at once; at most `heartbeat_interval`; default 2 ms.
+    pub commit_notify_delay: Nanos,
+    /// The most that one message's entries may cost. Bytes; 1 KiB to 1 GiB; default 1 MiB. A
+    /// larger proposal is refused.
+    pub max_message_bytes: u64,
+    /// Appends with entries that may be under way to one peer. 1 to 65,536; default 64.
+    pub max_inflight_messages: u32,
+    /// What appends under way to one peer may cost together; one always may. Bytes; default 16 MiB.
+    pub max_inflight_bytes: u64,
+    /// What proposals that are not yet committed may cost together; one always may. Bytes; default
+    /// 64 MiB.
+    pub max_uncommitted_bytes: u64,
+    /// The most that one `Apply` may cost; one entry always may. Bytes; default 1 MiB.
+    pub max_apply_bytes: u64,
+    /// What may wait for the state machine before no more is handed to it. Bytes; default 16 MiB.
+    pub max_unapplied_bytes: u64,
+    /// Reads that may wait for a round. 1 to 2^24; default 65,536.
+    pub max_pending_reads: u32,
+}
+
+impl Config {
+    /// The defaults for `node`. `seed` should differ from one group to the next.
+    pub fn new(node: NodeId, seed: u64) -> Config {
+        Config {
+            node,
+            seed,
+            election_timeout: 500 * MS,
+            heartbeat_interval: 100 * MS,
+            commit_notify_delay: 2 * MS,
+            max_message_bytes: MIB,
+            max_inflight_messages: 64,
+            max_inflight_bytes: 16 * MIB,
+            max_uncommitted_bytes: 64 * MIB,
+            max_apply_bytes: MIB,
+            max_unapplied_bytes: 16 * MIB,
+            max_pending_reads: 65_536,
+        }
+    }
+
+    /// Whether every knob is in its range.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first that is not, with its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let half = self.election_timeout / 2;
+        within("election_timeout", self.election_timeout, MS, 3_600_000 * MS)?;
+        within("heartbeat_interval", self.heartbeat_interval, MS / 10, half)?;
+        within("commit_notify_delay", self.commit_notify_delay, 0, self.heartbeat_interval)?;
+        within("max_message_bytes", self.max_message_bytes, 1024, 1024 * MIB)?;
+        within("max_inflight_messages", self.max_inflight_messages.into(), 1, 65_536)?;
+        within("max_inflight_bytes", self.max_inflight_bytes, 1, u64::MAX)?;
+        within("max_uncommitted_bytes", self.max_uncommitted_bytes, 1, u64::MAX)?;
+        within("max_apply_bytes", self.max_apply_bytes, 1, 1024 * MIB)?;
+        within("max_unapplied_bytes", self.max_unapplied_bytes, 1, u64::MAX)?;
+        within("max_pending_reads", self.max_pending_reads.into(), 1, 1 << 24)
+    }
+}
+
+fn within(knob: &'static str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError { knob, value, min, max })
+}
+
+/// A knob is out of its range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{knob} is {value}, but must lie in {min}..={max}")]
+pub struct ConfigError {
+    /// The field of [`Config`].
+    pub knob: &'static str,
+    /// What it was set to.
+    pub value: u64,
+    /// The least it may be, with the other knobs as they are.
+    pub min: u64,
+    /// The most it may be, with the other knobs as they are.
+    pub max: u64,
+}

@@ -1,0 +1,1 @@
+//! A deterministic simulator of quorate clusters: partitions, crashes, disk faults, clock drift, and oracles.

@@ -1,0 +1,1 @@
+//! Cross-crate scenarios, recovery, real clusters and planted bugs.
