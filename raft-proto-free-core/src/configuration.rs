@@ -10,7 +10,10 @@ pub const VOTERS_LIMIT: u32 = 255;
 /// The members of a group. Sorted and without repetition, so equal sets are equal values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "alloc::vec::Vec<NodeId>", into = "alloc::vec::Vec<NodeId>"))]
+#[cfg_attr(
+    feature = "serde",
+    serde(from = "alloc::vec::Vec<NodeId>", into = "alloc::vec::Vec<NodeId>")
+)]
 pub struct Configuration {
     voters: SmallVec<[NodeId; 5]>,
 }

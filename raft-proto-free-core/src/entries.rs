@@ -62,19 +62,22 @@ pub struct EntryRef<'a> {
 }
 
 /// Consecutive entries of one term, or a part of them. Never empty.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Batch {
     shared: Arc<Shared>,
     offset: u32,
     len: u32,
 }
 
+#[derive(Debug)]
 struct Shared {
     /// The name of `payloads[0]`.
     first: LogId,
     payloads: Commands,
     /// Cost of all `payloads`.
     cost: u64,
+    /// Whether any of `payloads` is a configuration: rare, and so not looked for twice.
+    has_configuration: bool,
 }
 
 impl Batch {
@@ -82,7 +85,10 @@ impl Batch {
     pub(crate) fn new(first: LogId, payloads: Commands) -> Option<Batch> {
         let len = u32::try_from(payloads.len()).ok().filter(|len| *len > 0)?;
         let cost = payloads.iter().map(Payload::cost).sum();
-        Some(Batch { shared: Arc::new(Shared { first, payloads, cost }), offset: 0, len })
+        let has_configuration =
+            payloads.iter().any(|payload| matches!(payload, Payload::Configuration(_)));
+        let shared = Arc::new(Shared { first, payloads, cost, has_configuration });
+        Some(Batch { shared, offset: 0, len })
     }
 
     pub(crate) fn term(&self) -> Term {
@@ -105,6 +111,15 @@ impl Batch {
         &self.shared.payloads[self.offset as usize..(self.offset + self.len) as usize]
     }
 
+    /// The configurations among the entries, with their places.
+    pub(crate) fn configurations(&self) -> impl Iterator<Item = (Index, &Arc<Configuration>)> {
+        let searched = if self.shared.has_configuration { self.payloads() } else { &[] };
+        searched.iter().zip(self.first_index()..).filter_map(|(payload, index)| match payload {
+            Payload::Configuration(configuration) => Some((index, configuration)),
+            Payload::Noop | Payload::Command(_) => None,
+        })
+    }
+
     pub(crate) fn cost(&self) -> u64 {
         if self.len as usize == self.shared.payloads.len() {
             return self.shared.cost;
@@ -114,7 +129,9 @@ impl Batch {
 
     /// The part from `from` through `through`, both within the batch.
     pub(crate) fn slice(&self, from: Index, through: Index) -> Batch {
-        debug_assert!(self.first_index() <= from && from <= through && through <= self.last_index());
+        debug_assert!(
+            self.first_index() <= from && from <= through && through <= self.last_index()
+        );
         Batch {
             shared: self.shared.clone(),
             offset: self.offset + (from - self.first_index()) as u32,

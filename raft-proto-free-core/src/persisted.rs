@@ -47,7 +47,10 @@ pub enum RestoreError {
     #[error("incarnation 0: the store must raise it at each open")]
     NoIncarnation,
     /// The founding configuration names no voter, or too many.
-    #[error("a group is founded by 1 to {} voters, not {found}", crate::configuration::VOTERS_LIMIT)]
+    #[error(
+        "a group is founded by 1 to {} voters, not {found}",
+        crate::configuration::VOTERS_LIMIT
+    )]
     Voters {
         /// How many are named.
         found: u64,

@@ -2,7 +2,8 @@
 
 use core::{fmt, num::NonZeroU64};
 
-/// A Raft term (paper §5.1). The first elected term is 1; always below [`TERM_LIMIT`].
+/// A Raft term (paper §5.1). The founding entry is of term 1, the first
+/// leader of term 2 or later; always below [`TERM_LIMIT`].
 pub type Term = u64;
 /// A position in the log. The first entry is 1; 0 stands before it; always below [`INDEX_LIMIT`].
 pub type Index = u64;

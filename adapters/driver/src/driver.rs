@@ -285,7 +285,8 @@ impl<R: Clone> Driver<R> {
         let index = self.applied;
         while self.reads.first_key_value().is_some_and(|(waits_for, _)| *waits_for <= index) {
             if let Some((index, requests)) = self.reads.pop_first() {
-                let ready = requests.into_iter().map(|request| Outcome::ReadReady { request, index });
+                let ready =
+                    requests.into_iter().map(|request| Outcome::ReadReady { request, index });
                 self.outcomes.extend(ready);
             }
         }

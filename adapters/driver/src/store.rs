@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_core::{
-    Configuration, Entries, HardState, Index, Persisted, SnapshotMeta, Write,
-};
+use quorate_core::{Configuration, Entries, HardState, Index, Persisted, SnapshotMeta, Write};
 
 /// A durable log with its hard state. Blocking: the host decides on which thread it runs.
 pub trait LogStore: Send {

@@ -1,0 +1,36 @@
+//! This node's time: the sum of what its clock moved forward. Knows no deadline.
+
+use crate::types::{Nanos, Timestamp};
+
+/// Time since the node was restored, and the reading it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// Sum of forward differences. Starts at 0; never falls.
+    now: Nanos,
+    /// The last reading.
+    read: Timestamp,
+}
+
+impl Clock {
+    pub(crate) fn new(read: Timestamp) -> Clock {
+        Clock { now: 0, read }
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// Takes a reading; false where the clock went back, which counts as no time at all.
+    #[must_use]
+    pub(crate) fn advance(&mut self, read: Timestamp) -> bool {
+        let forward = read.0.checked_sub(self.read.0);
+        self.now = self.now.saturating_add(forward.unwrap_or(0));
+        self.read = read;
+        forward.is_some()
+    }
+
+    /// The reading at which `time` comes.
+    pub(crate) fn reading_at(&self, time: Nanos) -> Timestamp {
+        Timestamp(self.read.0.saturating_add(time.saturating_sub(self.now)))
+    }
+}

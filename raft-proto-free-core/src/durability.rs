@@ -1,0 +1,165 @@
+//! What the own disk surely holds. Knows the order of writes; knows nothing of roles or peers.
+
+use alloc::collections::VecDeque;
+
+use crate::{
+    action::{HardState, Misuse},
+    types::{Index, Nanos, Seq, Term, Token},
+};
+
+/// A write that was asked for and is not yet known to be durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pending {
+    number: u64,
+    /// The end of the log once this write took effect.
+    last: Index,
+    /// What this write replaces lies at or behind this index.
+    truncate_from: Index,
+    hard_state: HardState,
+}
+
+/// Which writes are durable, and what that makes durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Durability {
+    incarnation: u64,
+    /// The number of the last write asked for. Starts at 0.
+    issued: u64,
+    /// The number of the last write known durable. Always at most `issued`.
+    completed: u64,
+    pending: VecDeque<Pending>,
+    /// The log through here is durable and no outstanding write replaces it.
+    last: Index,
+    /// What a restart would surely find, at least.
+    hard_state: HardState,
+    /// Completions of an earlier life, or of what was complete already.
+    stale: u64,
+}
+
+impl Durability {
+    /// At the start of a life all that was loaded is durable.
+    pub(crate) fn new(incarnation: u64, last: Index, hard_state: HardState) -> Durability {
+        Durability {
+            incarnation,
+            issued: 0,
+            completed: 0,
+            pending: VecDeque::new(),
+            last,
+            hard_state,
+            stale: 0,
+        }
+    }
+
+    pub(crate) fn last(&self) -> Index {
+        self.last
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        self.hard_state.term
+    }
+
+    pub(crate) fn promise(&self) -> Nanos {
+        self.hard_state.promise
+    }
+
+    pub(crate) fn hard_state(&self) -> HardState {
+        self.hard_state
+    }
+
+    /// How many writes were asked for in this life.
+    pub(crate) fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    pub(crate) fn stale(&self) -> u64 {
+        self.stale
+    }
+
+    /// Names the next write, after which the log ends with `last`.
+    pub(crate) fn issue(&mut self, last: Index, truncate_from: Index, state: HardState) -> Seq {
+        self.issued += 1;
+        self.last = self.last.min(truncate_from - 1);
+        self.pending.push_back(Pending {
+            number: self.issued,
+            last,
+            truncate_from,
+            hard_state: state,
+        });
+        Token { incarnation: self.incarnation, number: self.issued }
+    }
+
+    /// Takes the completion of `seq` and of all before it; true if it is news.
+    pub(crate) fn complete(&mut self, seq: Seq) -> Result<bool, Misuse> {
+        if seq.incarnation > self.incarnation
+            || (seq.incarnation == self.incarnation && seq.number > self.issued)
+        {
+            return Err(Misuse::NeverIssued { seq });
+        }
+        if seq.incarnation < self.incarnation || seq.number <= self.completed {
+            self.stale += 1;
+            return Ok(false);
+        }
+        self.completed = seq.number;
+        while self.pending.front().is_some_and(|write| write.number <= seq.number) {
+            if let Some(write) = self.pending.pop_front() {
+                self.last = write.last;
+                self.hard_state = write.hard_state;
+            }
+        }
+        // Only what no later outstanding write replaces.
+        let replaced = self.pending.iter().map(|write| write.truncate_from - 1).min();
+        self.last = self.last.min(replaced.unwrap_or(Index::MAX));
+        Ok(true)
+    }
+
+    /// Whether the numbers can be true.
+    pub(crate) fn is_sound(&self) -> bool {
+        let next = self.pending.front().map_or(self.issued + 1, |write| write.number);
+        self.completed < next && self.completed <= self.issued
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: HardState = HardState { term: 1, voted_for: None, promise: 0 };
+
+    #[test]
+    fn a_completion_makes_durable_only_what_no_later_write_replaces() {
+        let mut disk = Durability::new(1, 0, STATE);
+        let first = disk.issue(10, 1, STATE);
+        disk.issue(7, 5, STATE);
+        assert_eq!(disk.complete(first), Ok(true));
+        assert_eq!(disk.last(), 4);
+    }
+
+    #[test]
+    fn a_truncation_takes_durability_away_before_it_is_written() {
+        let mut disk = Durability::new(1, 10, STATE);
+        let seq = disk.issue(6, 6, STATE);
+        assert_eq!(disk.last(), 5);
+        assert_eq!(disk.complete(seq), Ok(true));
+        assert_eq!(disk.last(), 6);
+    }
+
+    #[test]
+    fn a_completion_of_another_life_changes_nothing() {
+        let mut disk = Durability::new(2, 0, STATE);
+        disk.issue(3, 1, STATE);
+        assert_eq!(disk.complete(Token { incarnation: 1, number: 1 }), Ok(false));
+        assert_eq!((disk.last(), disk.stale()), (0, 1));
+        let future = Token { incarnation: 3, number: 1 };
+        assert_eq!(disk.complete(future), Err(Misuse::NeverIssued { seq: future }));
+    }
+
+    #[test]
+    fn a_completion_covers_all_writes_before_it() {
+        let mut disk = Durability::new(1, 0, STATE);
+        disk.issue(1, 1, STATE);
+        disk.issue(2, 2, STATE);
+        let third = disk.issue(3, 3, HardState { term: 2, ..STATE });
+        disk.issue(4, 4, STATE);
+        assert_eq!(disk.complete(third), Ok(true));
+        assert_eq!((disk.last(), disk.term()), (3, 2));
+    }
+}

@@ -1,0 +1,216 @@
+//! Follower side of AppendEntries (paper §5.3). Owns the consistency check, truncation and what is
+//! answered when. Knows nothing of any peer's progress.
+
+use alloc::vec::Vec;
+
+use crate::{
+    action::{Action, Halt},
+    entries::{Batch, Entries},
+    message::{AppendAnswer, AppendOutcome, AppendRequest, Body},
+    raft::Raft,
+    role::{Follower, Role},
+    status::Drop,
+    types::{Index, LogId, NodeId, Term},
+};
+
+impl Raft {
+    pub(crate) fn append_request(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        request: AppendRequest,
+        out: &mut Vec<Action>,
+    ) {
+        if term < self.hard_state.term {
+            // raft:5.1 a leader of an older term learns of ours, and is not followed.
+            let outcome = AppendOutcome::Matched { index: 0 };
+            self.send(from, Body::AppendAnswer(AppendAnswer { round: 0, outcome }), out);
+            return;
+        }
+        if !self.follow(from, term, &request, out) {
+            return;
+        }
+        if !self.holds_prev(request.prev) {
+            self.answer_conflict(from, request.prev, out);
+            return;
+        }
+        let verified = request.entries.last().map_or(request.prev.index, |last| last.index);
+        let is_bare = request.entries.is_empty();
+        if !self.take_entries(request.entries, out) {
+            return;
+        }
+        let follower = self.follower();
+        follower.verified = follower.verified.max(verified);
+        // raft:5.3 what lies behind the verified part may be another leader's, whatever the
+        // commit index is.
+        let commit = request.commit.min(follower.verified);
+        self.commit = self.commit.max(commit);
+        self.answer_append(from, is_bare, out);
+    }
+
+    /// Recognises the leader of the term and renews the promise to it. False where it cannot be.
+    fn follow(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        request: &AppendRequest,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        if term == self.hard_state.term && self.leader_id().is_some_and(|leader| leader != from) {
+            // raft:5.2 one leader a term: a second one proves that a vote was given twice.
+            let ours = LogId::new(term, self.log.last().index);
+            let theirs = LogId::new(term, request.prev.index);
+            self.halt(Halt::Diverged { ours, theirs }, out);
+            return false;
+        }
+        if term > self.hard_state.term || !matches!(self.role, Role::Follower(_)) {
+            // raft:5.2 a candidate that hears from the leader of its term follows it.
+            self.become_follower(term, Some(from), out);
+        }
+        if request.promise > self.hard_state.promise {
+            self.hard_state.promise = request.promise;
+            self.draft.due = true;
+        }
+        let until = self.clock.now().saturating_add(request.promise);
+        self.promised_until = self.promised_until.max(until);
+        self.reset_election_timer();
+        let follower = self.follower();
+        follower.leader = Some(from);
+        follower.round = follower.round.max(request.round);
+        true
+    }
+
+    /// Whether our log holds the entry before the new ones.
+    fn holds_prev(&self, prev: LogId) -> bool {
+        // raft:5.3 the consistency check. What the base stands for is committed, and so the same.
+        prev.index < self.log.base().index || self.log.holds(prev)
+    }
+
+    /// Says where to go on. differs: the paper backs up one index at a time; the hint skips all
+    /// entries of the refused term and of every newer one, so one round trip a term.
+    fn answer_conflict(&mut self, to: NodeId, prev: LogId, out: &mut Vec<Action>) {
+        if prev.index <= self.commit {
+            let ours = LogId::new(self.log.term_at(prev.index).unwrap_or(0), prev.index);
+            self.halt(Halt::Diverged { ours, theirs: prev }, out);
+            return;
+        }
+        if prev.index <= self.follower().verified {
+            // The same leader had other entries there before: an append-only log cannot say that.
+            self.drops.count(Drop::Contradictory);
+            return;
+        }
+        let hint = self.log.last_not_beyond(prev);
+        let outcome = AppendOutcome::Conflict { rejected: prev.index, hint };
+        let round = self.confirmed_round();
+        self.follower().answered_round = round;
+        self.send(to, Body::AppendAnswer(AppendAnswer { round, outcome }), out);
+    }
+
+    /// Takes what is new, in place of what contradicts it. False where that cannot be.
+    fn take_entries(&mut self, entries: Entries, out: &mut Vec<Action>) -> bool {
+        let conflict = self.first_conflict(&entries);
+        if let Some(theirs) = conflict {
+            let ours = LogId::new(self.log.term_at(theirs.index).unwrap_or(0), theirs.index);
+            if theirs.index <= self.commit {
+                // raft:5.4 a committed entry is in every later leader's log.
+                self.halt(Halt::Diverged { ours, theirs }, out);
+                return false;
+            }
+            if theirs.index <= self.follower().verified {
+                self.drops.count(Drop::Contradictory);
+                return false;
+            }
+            // raft:5.3 only a contradiction removes entries: a late, shorter append must not.
+            self.truncate_from(theirs.index);
+        }
+        for batch in entries.batches() {
+            let from = batch.first_index().max(self.log.last().index + 1);
+            if from <= batch.last_index() {
+                self.append(batch.slice(from, batch.last_index()));
+            }
+        }
+        true
+    }
+
+    /// The first of `entries` in whose place our log holds one of another term.
+    fn first_conflict(&self, entries: &Entries) -> Option<LogId> {
+        entries.batches().iter().find_map(|batch| self.first_conflict_in(batch))
+    }
+
+    fn first_conflict_in(&self, batch: &Batch) -> Option<LogId> {
+        let mut index = batch.first_index().max(self.log.base().index + 1);
+        while index <= batch.last_index() {
+            let (term, end) = self.log.run_at(index)?;
+            if term != batch.term() {
+                return Some(LogId::new(batch.term(), index));
+            }
+            index = end + 1;
+        }
+        None
+    }
+
+    /// Answers at once where the disk already holds everything, or where the leader only asks
+    /// whether we follow; else the answer comes with the write: see `release`.
+    fn answer_append(&mut self, to: NodeId, is_bare: bool, out: &mut Vec<Action>) {
+        let (matched, round) = (self.durable_match(), self.confirmed_round());
+        let follower = self.follower();
+        let is_news = round > follower.answered_round || matched > follower.answered_match;
+        let is_settled = matched >= follower.verified && round >= follower.round;
+        if (is_bare && is_news) || (!is_bare && is_settled) {
+            self.answer_leader(to, matched, round, out);
+        }
+    }
+
+    /// Tells the leader what became durable since the last answer.
+    pub(crate) fn answer_durable(&mut self, out: &mut Vec<Action>) {
+        let Role::Follower(Follower { leader: Some(leader), .. }) = self.role else { return };
+        let (matched, round) = (self.durable_match(), self.confirmed_round());
+        let follower = self.follower();
+        let is_settled = matched > follower.answered_match
+            || (round > follower.answered_round && matched == follower.verified);
+        if is_settled {
+            self.answer_leader(leader, matched, round, out);
+        }
+    }
+
+    fn answer_leader(&mut self, to: NodeId, index: Index, round: u64, out: &mut Vec<Action>) {
+        let follower = self.follower();
+        follower.answered_match = index;
+        follower.answered_round = round;
+        let outcome = AppendOutcome::Matched { index };
+        self.send(to, Body::AppendAnswer(AppendAnswer { round, outcome }), out);
+    }
+
+    /// How far our *durable* log is the leader's: term and entries must both be on disk, for a
+    /// match is a claim that a restart would still make.
+    fn durable_match(&mut self) -> Index {
+        if self.durability.term() < self.hard_state.term {
+            return 0;
+        }
+        let drafted = if self.draft.due { self.draft.truncate_from - 1 } else { Index::MAX };
+        let durable = self.durability.last().min(drafted);
+        self.follower().verified.min(durable)
+    }
+
+    /// The newest round, once the promise that an answer makes would outlive a restart.
+    fn confirmed_round(&mut self) -> u64 {
+        if self.durability.promise() < self.hard_state.promise {
+            return 0;
+        }
+        self.follower().round
+    }
+
+    /// Our memory of the term, as a follower.
+    fn follower(&mut self) -> &mut Follower {
+        if !matches!(self.role, Role::Follower(_)) {
+            debug_assert!(false, "only a follower answers a leader");
+            self.role = Role::Follower(Follower::default());
+        }
+        match &mut self.role {
+            Role::Follower(follower) => follower,
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {
+                unreachable!("made a follower just above")
+            }
+        }
+    }
+}

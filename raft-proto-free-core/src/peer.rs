@@ -1,0 +1,123 @@
+//! What a leader knows of one other member (paper §5.3). Knows no message and no quorum.
+
+use alloc::collections::VecDeque;
+
+use crate::types::{Index, Nanos, NodeId, Round};
+
+/// How entries go to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Where the logs agree is not known: one append at a time.
+    Probe {
+        /// The round in which the last probe went out; none when one may go.
+        sent: Option<Round>,
+    },
+    /// The logs agree up to `next_index`: appends follow one another without waiting.
+    Replicate,
+}
+
+/// An append that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inflight {
+    last: Index,
+    cost: u64,
+}
+
+/// A leader's view of another member, for its term.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub id: NodeId,
+    /// Highest index known durable there and equal to ours. Starts at 0; never falls within a
+    /// term; always below `next_index`.
+    pub match_index: Index,
+    /// The next entry to send. Starts behind the last; always above `match_index`.
+    pub next_index: Index,
+    /// How entries go there.
+    pub flow: Flow,
+    /// The newest round that it has confirmed. Starts at 0.
+    pub round: Round,
+    /// No later than when that round was sent; at first when the term was won.
+    pub(crate) contact: Nanos,
+    /// The commit index that it was last told.
+    pub(crate) commit_sent: Index,
+    inflight: VecDeque<Inflight>,
+    inflight_bytes: u64,
+}
+
+impl Peer {
+    pub(crate) fn new(id: NodeId, next_index: Index, now: Nanos) -> Peer {
+        Peer {
+            id,
+            match_index: 0,
+            next_index,
+            flow: Flow::Probe { sent: None },
+            round: 0,
+            contact: now,
+            commit_sent: 0,
+            inflight: VecDeque::new(),
+            inflight_bytes: 0,
+        }
+    }
+
+    /// Whether an append with entries may go.
+    pub(crate) fn may_send(&self, max_messages: u32, max_bytes: u64) -> bool {
+        match self.flow {
+            Flow::Probe { sent } => sent.is_none(),
+            Flow::Replicate => {
+                self.inflight.len() < max_messages as usize
+                    && (self.inflight.is_empty() || self.inflight_bytes < max_bytes)
+            }
+        }
+    }
+
+    /// Notes that entries through `last` are under way.
+    pub(crate) fn sent(&mut self, last: Index, cost: u64, round: Round) {
+        match self.flow {
+            Flow::Probe { .. } => self.flow = Flow::Probe { sent: Some(round) },
+            Flow::Replicate => {
+                self.next_index = last + 1;
+                self.inflight.push_back(Inflight { last, cost });
+                self.inflight_bytes += cost;
+            }
+        }
+    }
+
+    /// Notes that the peer's durable log equals ours through `index`; true if that is news.
+    pub(crate) fn matched(&mut self, index: Index) -> bool {
+        while self.inflight.front().is_some_and(|append| append.last <= index) {
+            let freed = self.inflight.pop_front().map_or(0, |append| append.cost);
+            self.inflight_bytes -= freed;
+        }
+        if matches!(self.flow, Flow::Probe { .. }) && index + 1 >= self.next_index {
+            self.flow = Flow::Replicate;
+        }
+        let news = index > self.match_index;
+        self.match_index = self.match_index.max(index);
+        self.next_index = self.next_index.max(index + 1);
+        news
+    }
+
+    /// Whether a refusal of `rejected` can be about what was sent last: anything else is late.
+    pub(crate) fn is_current_conflict(&self, rejected: Index) -> bool {
+        match self.flow {
+            Flow::Probe { .. } => rejected + 1 == self.next_index,
+            Flow::Replicate => rejected < self.next_index && rejected > self.match_index,
+        }
+    }
+
+    /// Goes back to find where the logs agree, from `next_index` on.
+    pub(crate) fn probe_from(&mut self, next_index: Index) {
+        self.next_index = next_index.max(self.match_index + 1);
+        self.flow = Flow::Probe { sent: None };
+        self.inflight.clear();
+        self.inflight_bytes = 0;
+    }
+
+    /// An answer to `round` came: a probe that went out before it is lost or was answered.
+    pub(crate) fn resume_probe(&mut self, round: Round) {
+        if matches!(self.flow, Flow::Probe { sent: Some(sent) } if sent < round) {
+            self.flow = Flow::Probe { sent: None };
+        }
+    }
+}

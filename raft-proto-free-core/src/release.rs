@@ -1,0 +1,58 @@
+//! What may leave once the disk holds what it rests on (paper §5.2, Figure 2: persistent state is
+//! updated before answering). The one place where durability turns into speech.
+
+use alloc::vec::Vec;
+
+use crate::{
+    action::Action,
+    message::{Body, VoteAnswer, VoteRequest},
+    raft::Raft,
+    role::Role,
+};
+
+impl Raft {
+    /// Lets go whatever is durable by now. Called once in each step, before its own write is asked
+    /// for: what this step drafted is not durable.
+    pub(crate) fn release(&mut self, out: &mut Vec<Action>) {
+        if !self.is_vote_durable() {
+            // Then the term is not durable either, and nothing can be released in it.
+            return;
+        }
+        self.release_vote(out);
+        match &self.role {
+            Role::Follower(_) => self.answer_durable(out),
+            Role::PreCandidate(_) => {}
+            Role::Candidate(_) => self.release_candidacy(out),
+            Role::Leader(_) => self.advance_commit(out),
+        }
+    }
+
+    /// Whether a restart would find this term with this vote.
+    fn is_vote_durable(&self) -> bool {
+        let durable = self.durability.hard_state();
+        (durable.term, durable.voted_for) == (self.hard_state.term, self.hard_state.voted_for)
+    }
+
+    /// raft:5.2 a vote that a crash could take back might be given twice.
+    fn release_vote(&mut self, out: &mut Vec<Action>) {
+        if let Some(vote) = self.held_vote.take() {
+            let answer = VoteAnswer { granted: true, campaign: vote.campaign };
+            self.answer_vote(vote.to, answer, out);
+        }
+    }
+
+    /// raft:5.2 the own vote counts, and the others are asked for theirs, once it is durable.
+    fn release_candidacy(&mut self, out: &mut Vec<Action>) {
+        let last = self.log.last();
+        let Role::Candidate(campaign) = &mut self.role else { return };
+        if campaign.asked {
+            return;
+        }
+        campaign.asked = true;
+        let request = VoteRequest { last, campaign: campaign.token };
+        for id in self.others() {
+            self.send(id, Body::VoteRequest(request), out);
+        }
+        self.count_vote(self.config.node, out);
+    }
+}

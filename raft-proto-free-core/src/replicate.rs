@@ -1,0 +1,104 @@
+//! What goes from a leader to its peers, and when (paper §5.3). Decides no commitment.
+
+use alloc::vec::Vec;
+
+use crate::{
+    action::Action,
+    entries::Entries,
+    message::{AppendRequest, Body},
+    peer::Flow,
+    raft::Raft,
+    role::Role,
+    types::{LogId, NodeId},
+};
+
+impl Raft {
+    /// Sends to every peer what it lacks, as far as its limits allow.
+    pub(crate) fn replicate(&mut self, out: &mut Vec<Action>) {
+        for place in 0..self.peer_count() {
+            self.replicate_to_place(place, out);
+        }
+    }
+
+    /// Sends to one peer what it lacks, as far as its limits allow.
+    pub(crate) fn replicate_to(&mut self, id: NodeId, out: &mut Vec<Action>) {
+        let Role::Leader(leader) = &self.role else { return };
+        if let Ok(place) = leader.peers.binary_search_by_key(&id, |peer| peer.id) {
+            self.replicate_to_place(place, out);
+        }
+    }
+
+    fn replicate_to_place(&mut self, place: usize, out: &mut Vec<Action>) {
+        let (messages, bytes) = (self.config.max_inflight_messages, self.config.max_inflight_bytes);
+        let last = self.log.last().index;
+        while let Role::Leader(leader) = &mut self.role {
+            let round = leader.round;
+            let Some(peer) = leader.peers.get_mut(place) else { return };
+            if peer.next_index > last || !peer.may_send(messages, bytes) {
+                return;
+            }
+            let entries = self.log.read(peer.next_index, last, self.config.max_message_bytes);
+            let Some(sent) = entries.last() else { return };
+            let prev = peer.next_index - 1;
+            peer.sent(sent.index, entries.cost(), round);
+            self.send_append(place, prev, entries, out);
+        }
+    }
+
+    /// Starts a round, so that whoever answers confirms that we lead; and keeps followers following.
+    pub(crate) fn heartbeat(&mut self, out: &mut Vec<Action>) {
+        self.start_round();
+        let due = self.clock.now().saturating_add(self.config.heartbeat_interval);
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.heartbeat_due = due;
+        for place in 0..self.peer_count() {
+            self.send_bare(place, out);
+        }
+        // Reads that came while the last round was under way are asked about by this one.
+        self.confirm_reads(out);
+    }
+
+    /// Tells those who have not heard of it what is committed.
+    pub(crate) fn send_commit(&mut self, out: &mut Vec<Action>) {
+        let commit = self.commit;
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.notify_due = None;
+        for place in 0..self.peer_count() {
+            let Role::Leader(leader) = &self.role else { return };
+            let lags = leader.peers.get(place).is_some_and(|peer| {
+                peer.commit_sent < commit && matches!(peer.flow, Flow::Replicate)
+            });
+            if lags {
+                self.send_bare(place, out);
+            }
+        }
+    }
+
+    /// An append without entries: a heartbeat, a probe, or news of the commit index.
+    fn send_bare(&mut self, place: usize, out: &mut Vec<Action>) {
+        let Role::Leader(leader) = &self.role else { return };
+        let Some(peer) = leader.peers.get(place) else { return };
+        self.send_append(place, peer.next_index - 1, Entries::new(), out);
+    }
+
+    fn send_append(&mut self, place: usize, prev: u64, entries: Entries, out: &mut Vec<Action>) {
+        let (commit, promise) = (self.commit, self.config.election_timeout);
+        // Before the base nothing is known any more; the base itself is what a probe can name.
+        let prev = prev.max(self.log.base().index);
+        let prev = LogId::new(self.log.term_at(prev).unwrap_or(0), prev);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let round = leader.round;
+        let Some(peer) = leader.peers.get_mut(place) else { return };
+        peer.commit_sent = commit;
+        let to = peer.id;
+        let request = AppendRequest { prev, commit, round, promise, entries };
+        self.send(to, Body::AppendRequest(request), out);
+    }
+
+    fn peer_count(&self) -> usize {
+        match &self.role {
+            Role::Leader(leader) => leader.peers.len(),
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Groups that work: election, replication, take-over.
+mod group;
+
+use group::Group;
+use quorate_core::*;
+
+#[test]
+fn a_lone_node_leads_and_commits_without_anybody() {
+    let mut group = Group::new(1);
+    group.pass(1);
+    assert!(group.leads(1));
+    group.propose(1, "x");
+    assert_eq!(group.status(1).commit, 3);
+    assert_eq!(group.members[&1].applied.len(), 3);
+}
+
+#[test]
+fn three_nodes_elect_a_leader_and_apply_the_same_log() {
+    for size in [2, 3, 5, 7] {
+        let mut group = Group::new(size);
+        group.pass(1_000);
+        let leader = group.leader().expect("a leader within ten timeouts");
+        for _ in 0..100 {
+            group.propose(leader, "x");
+        }
+        group.settle();
+        group.pass(100);
+        for node in 1..=size {
+            assert_eq!(group.status(node).commit, 102, "node {node} of {size}");
+            assert_eq!(group.members[&node].applied, group.members[&leader].applied);
+        }
+    }
+}
+
+#[test]
+fn another_takes_over_when_the_leader_is_gone_and_it_follows_when_it_is_back() {
+    let mut group = Group::new(3);
+    group.pass(1_000);
+    let first = group.leader().expect("a leader");
+    group.propose(first, "before");
+    group.settle();
+    group.crash(first);
+    group.pass(1_000);
+    let second = group.leader().expect("another leader");
+    assert_ne!(first, second);
+    group.propose(second, "after");
+    group.settle();
+    group.restart(first);
+    group.pass(1_000);
+    let commit = group.status(second).commit;
+    assert_eq!(group.status(first).commit, commit);
+    assert_eq!(group.members[&first].applied, group.members[&second].applied);
+}
+
+#[test]
+fn the_same_events_give_the_same_actions() {
+    let run = || {
+        let mut group = Group::new(3);
+        group.pass(500);
+        let leader = group.leader().expect("a leader");
+        group.propose(leader, "x");
+        group.crash(leader);
+        group.pass(500);
+        group.members.into_values().map(|member| (member.raft, member.notices)).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn an_action_is_small() {
+    assert!(size_of::<Action>() <= 96, "an action takes {} bytes", size_of::<Action>());
+    assert!(size_of::<Raft>() <= 1024, "a node takes {} bytes", size_of::<Raft>());
+}
