@@ -1,0 +1,216 @@
+//! One file's contents: as the process sees them, and as they survive a power loss.
+
+use std::ops::Range;
+
+use super::SECTOR_BYTES;
+use crate::hash::mix;
+
+/// A source of numbers that all follow from one drawn number; 0 stays benign.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub(super) fn new(drawn: u64) -> Chance {
+        Chance(drawn)
+    }
+
+    /// A number below `bound`; always 0 for a chance of 0.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        if self.0 == 0 {
+            return 0;
+        }
+        self.0 = mix(self.0, 0x5eed).max(1);
+        ((u128::from(self.0) * u128::from(bound)) >> 64) as u64
+    }
+}
+
+/// What a power loss did to a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loss {
+    pub(super) kept: u64,
+    pub(super) lost: u64,
+    pub(super) older: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inode {
+    cached: Vec<u8>,
+    durable: Vec<u8>,
+    /// Sectors written since the last sync, in the order of the writes; they may overlap.
+    dirty: Vec<Range<u64>>,
+    /// What sectors held that were written again before a sync.
+    older: Vec<(u64, Vec<u8>)>,
+    /// Sectors that a failed sync took for clean, though they are not durable.
+    stale: Vec<u64>,
+}
+
+fn sectors(offset: u64, len: usize) -> Range<u64> {
+    let size = SECTOR_BYTES as u64;
+    offset / size..(offset + len as u64).div_ceil(size)
+}
+
+impl Inode {
+    pub(super) fn len(&self) -> u64 {
+        self.cached.len() as u64
+    }
+
+    pub(super) fn cached(&self) -> &[u8] {
+        &self.cached
+    }
+
+    /// None where the range is not all within the file.
+    pub(super) fn read(&self, buffer: &mut [u8], offset: u64) -> Option<()> {
+        let start = usize::try_from(offset).ok()?;
+        let found = self.cached.get(start..start.checked_add(buffer.len())?)?;
+        buffer.copy_from_slice(found);
+        Some(())
+    }
+
+    pub(super) fn write(&mut self, data: &[u8], offset: u64) {
+        if data.is_empty() {
+            return;
+        }
+        let touched = sectors(offset, data.len());
+        self.save_older(&touched);
+        let start = offset as usize;
+        let end = start + data.len();
+        if self.cached.len() < end {
+            self.cached.resize(end, 0);
+        }
+        self.cached[start..end].copy_from_slice(data);
+        self.dirty.push(touched);
+    }
+
+    fn save_older(&mut self, touched: &Range<u64>) {
+        for range in &self.dirty {
+            for sector in range.start.max(touched.start)..range.end.min(touched.end) {
+                self.older.push((sector, sector_of(&self.cached, sector).to_vec()));
+            }
+        }
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// All that was written since the last sync becomes durable.
+    pub(super) fn sync(&mut self) -> u64 {
+        let mut synced = 0;
+        for range in std::mem::take(&mut self.dirty) {
+            synced += range.end - range.start;
+            let start = range.start as usize * SECTOR_BYTES;
+            let end = (range.end as usize * SECTOR_BYTES).min(self.cached.len());
+            if self.durable.len() < end {
+                self.durable.resize(end, 0);
+            }
+            self.durable[start..end].copy_from_slice(&self.cached[start..end]);
+        }
+        self.older.clear();
+        synced
+    }
+
+    fn dirty_sectors(&mut self) -> Vec<u64> {
+        let mut list: Vec<u64> = std::mem::take(&mut self.dirty).into_iter().flatten().collect();
+        list.sort_unstable();
+        list.dedup();
+        list
+    }
+
+    /// Some sectors became durable; the others are taken for clean.
+    pub(super) fn fail_sync(&mut self, chance: &mut Chance) {
+        for sector in self.dirty_sectors() {
+            if chance.below(2) == 0 {
+                copy_sector(&self.cached, &mut self.durable, sector);
+            } else {
+                self.stale.push(sector);
+            }
+        }
+        self.older.clear();
+    }
+
+    /// Pages that were taken for clean may be read from the disk again.
+    pub(super) fn drop_clean_pages(&mut self, chance: &mut Chance) -> u64 {
+        let mut dropped = 0;
+        for sector in std::mem::take(&mut self.stale) {
+            if chance.below(2) == 1 && !self.dirty.iter().any(|range| range.contains(&sector)) {
+                let len = self.cached.len();
+                let start = sector as usize * SECTOR_BYTES;
+                let end = (start + SECTOR_BYTES).min(len);
+                self.cached[start..end].fill(0);
+                copy_within(&self.durable, &mut self.cached, sector);
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    /// Of the sectors that were not synced, an arbitrary part survives.
+    pub(super) fn lose_power(&mut self, chance: &mut Chance) -> Loss {
+        let mut loss = Loss::default();
+        let dirty = self.dirty_sectors();
+        // All kept, all lost, a beginning kept, or each sector by itself.
+        let mode = if dirty.is_empty() { 0 } else { chance.below(4) };
+        let beginning = chance.below(dirty.len() as u64 + 1);
+        let grown = self.cached.len();
+        for (place, sector) in dirty.into_iter().enumerate() {
+            let keep = match mode {
+                0 => true,
+                1 => false,
+                2 => (place as u64) < beginning,
+                _ => chance.below(2) == 0,
+            };
+            if keep {
+                copy_sector(&self.cached, &mut self.durable, sector);
+                loss.kept += 1;
+            } else {
+                loss.lost += 1;
+                loss.older += u64::from(self.keep_older(sector, chance));
+            }
+        }
+        if grown > self.durable.len() && chance.below(2) == 1 {
+            self.durable.resize(grown, 0);
+        }
+        self.older.clear();
+        self.stale.clear();
+        self.cached.clone_from(&self.durable);
+        loss
+    }
+
+    fn keep_older(&mut self, sector: u64, chance: &mut Chance) -> bool {
+        let versions: Vec<&(u64, Vec<u8>)> =
+            self.older.iter().filter(|(other, _)| *other == sector).collect();
+        let chosen = chance.below(versions.len() as u64 + 1) as usize;
+        let Some((_, bytes)) = chosen.checked_sub(1).map(|place| versions[place]) else {
+            return false;
+        };
+        let start = sector as usize * SECTOR_BYTES;
+        if self.durable.len() < start + bytes.len() {
+            self.durable.resize(start + bytes.len(), 0);
+        }
+        self.durable[start..start + bytes.len()].copy_from_slice(bytes);
+        true
+    }
+}
+
+fn sector_of(bytes: &[u8], sector: u64) -> &[u8] {
+    let start = (sector as usize * SECTOR_BYTES).min(bytes.len());
+    &bytes[start..(start + SECTOR_BYTES).min(bytes.len())]
+}
+
+/// Copies one sector; the target grows where needed.
+fn copy_sector(from: &[u8], to: &mut Vec<u8>, sector: u64) {
+    let bytes = sector_of(from, sector);
+    let start = sector as usize * SECTOR_BYTES;
+    if to.len() < start + bytes.len() {
+        to.resize(start + bytes.len(), 0);
+    }
+    to[start..start + bytes.len()].copy_from_slice(bytes);
+}
+
+/// Copies what there is of one sector; the target keeps its length.
+fn copy_within(from: &[u8], to: &mut [u8], sector: u64) {
+    let bytes = sector_of(from, sector);
+    let start = sector as usize * SECTOR_BYTES;
+    let len = bytes.len().min(to.len().saturating_sub(start));
+    to[start..start + len].copy_from_slice(&bytes[..len]);
+}

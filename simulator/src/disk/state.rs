@@ -1,0 +1,345 @@
+//! The disk as a whole: files, the directory, and what makes it stop or fail.
+
+use std::{collections::BTreeMap, io};
+
+use super::{
+    SECTOR_BYTES,
+    inode::{Chance, Inode},
+};
+
+/// What has been done on a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskCounters {
+    /// Writes to files.
+    pub writes: u64,
+    /// Bytes written to files.
+    pub written_bytes: u64,
+    /// Syncs of files that had something to sync.
+    pub syncs: u64,
+    /// Syncs of the directory that had something to sync.
+    pub dir_syncs: u64,
+    /// Files created.
+    pub creates: u64,
+    /// Files renamed.
+    pub renames: u64,
+    /// Files removed.
+    pub removes: u64,
+    /// Times the process stopped within a write.
+    pub stops_in_write: u64,
+    /// Times the process stopped within a sync.
+    pub stops_in_sync: u64,
+    /// Times the process stopped within a change of the directory.
+    pub stops_in_directory: u64,
+    /// Writes that failed with an I/O error.
+    pub failed_writes: u64,
+    /// Syncs that failed with an I/O error.
+    pub failed_syncs: u64,
+    /// Pages that a failed sync took for clean and that were dropped later.
+    pub dropped_pages: u64,
+    /// Times the process was killed with unsynced data.
+    pub killed_unsynced: u64,
+    /// Sectors lost in power losses.
+    pub lost_sectors: u64,
+    /// Power losses that kept some sectors of a file and lost others.
+    pub torn: u64,
+    /// Sectors that fell back to an earlier unsynced version.
+    pub older_sectors: u64,
+    /// Operations on the directory lost in power losses.
+    pub lost_dir_ops: u64,
+}
+
+#[derive(Clone, Debug)]
+enum DirOp {
+    Create(String, u64),
+    Rename(String, String),
+    Remove(String),
+}
+
+impl DirOp {
+    fn names(&self) -> [&str; 2] {
+        match self {
+            DirOp::Create(name, _) | DirOp::Remove(name) => [name, name],
+            DirOp::Rename(from, to) => [from, to],
+        }
+    }
+
+    fn apply(&self, directory: &mut BTreeMap<String, u64>) {
+        match self {
+            DirOp::Create(name, inode) => {
+                directory.insert(name.clone(), *inode);
+            }
+            DirOp::Rename(from, to) => {
+                if let Some(inode) = directory.remove(from) {
+                    directory.insert(to.clone(), inode);
+                }
+            }
+            DirOp::Remove(name) => {
+                directory.remove(name);
+            }
+        }
+    }
+}
+
+/// What kind of change is about to happen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Write,
+    Sync,
+    Directory,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Armed {
+    after: u64,
+    chance: u64,
+}
+
+impl Armed {
+    /// Whether it goes off now.
+    fn count_down(armed: &mut Option<Armed>) -> Option<Chance> {
+        let mut trigger = armed.take()?;
+        if trigger.after == 0 {
+            return Some(Chance::new(trigger.chance));
+        }
+        trigger.after -= 1;
+        *armed = Some(trigger);
+        None
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    /// Raised whenever the process is gone; handles of earlier lives are dead.
+    pub(super) life: u64,
+    pub(super) counters: DiskCounters,
+    inodes: BTreeMap<u64, Inode>,
+    next_inode: u64,
+    directory: BTreeMap<String, u64>,
+    durable_directory: BTreeMap<String, u64>,
+    unsynced: Vec<DirOp>,
+    stop: Option<Armed>,
+    failure: Option<Armed>,
+    stopped: bool,
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("the process has stopped")
+}
+
+fn failed() -> io::Error {
+    io::Error::other("simulated I/O error")
+}
+
+fn not_found(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("no file {name}"))
+}
+
+impl State {
+    pub(super) fn arm_stop(&mut self, after: u64, chance: u64) {
+        self.stop = Some(Armed { after, chance });
+    }
+
+    pub(super) fn arm_failure(&mut self, after: u64, chance: u64) {
+        self.failure = Some(Armed { after, chance });
+    }
+
+    /// What each change must pass. `Ok(Some)` says that it stops within the change.
+    fn pass(&mut self, change: Change) -> io::Result<Option<Chance>> {
+        if self.stopped {
+            return Err(stopped());
+        }
+        let Some(chance) = Armed::count_down(&mut self.stop) else { return Ok(None) };
+        self.stopped = true;
+        *match change {
+            Change::Write => &mut self.counters.stops_in_write,
+            Change::Sync => &mut self.counters.stops_in_sync,
+            Change::Directory => &mut self.counters.stops_in_directory,
+        } += 1;
+        Ok(Some(chance))
+    }
+
+    fn alive(&self, life: u64) -> io::Result<()> {
+        if self.stopped || life != self.life { Err(stopped()) } else { Ok(()) }
+    }
+
+    fn change_directory(&mut self, op: DirOp) -> io::Result<()> {
+        if self.pass(Change::Directory)?.is_some() {
+            return Err(stopped());
+        }
+        op.apply(&mut self.directory);
+        self.unsynced.push(op);
+        Ok(())
+    }
+
+    pub(super) fn list(&self) -> io::Result<Vec<String>> {
+        self.alive(self.life)?;
+        Ok(self.directory.keys().cloned().collect())
+    }
+
+    pub(super) fn open(&mut self, name: &str) -> io::Result<u64> {
+        self.alive(self.life)?;
+        self.directory.get(name).copied().ok_or_else(|| not_found(name))
+    }
+
+    pub(super) fn create(&mut self, name: &str) -> io::Result<u64> {
+        if self.directory.contains_key(name) {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{name} exists")));
+        }
+        let inode = self.next_inode;
+        self.change_directory(DirOp::Create(name.to_owned(), inode))?;
+        self.next_inode += 1;
+        self.inodes.insert(inode, Inode::default());
+        self.counters.creates += 1;
+        Ok(inode)
+    }
+
+    pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        if !self.directory.contains_key(from) {
+            return Err(not_found(from));
+        }
+        self.change_directory(DirOp::Rename(from.to_owned(), to.to_owned()))?;
+        self.counters.renames += 1;
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> io::Result<()> {
+        if !self.directory.contains_key(name) {
+            return Err(not_found(name));
+        }
+        self.change_directory(DirOp::Remove(name.to_owned()))?;
+        self.counters.removes += 1;
+        Ok(())
+    }
+
+    pub(super) fn sync_dir(&mut self) -> io::Result<()> {
+        if self.pass(Change::Directory)?.is_some() {
+            return Err(stopped());
+        }
+        if !self.unsynced.is_empty() {
+            self.counters.dir_syncs += 1;
+            self.unsynced.clear();
+            self.durable_directory.clone_from(&self.directory);
+            self.drop_unreachable();
+        }
+        Ok(())
+    }
+
+    fn drop_unreachable(&mut self) {
+        let (seen, durable) = (&self.directory, &self.durable_directory);
+        self.inodes
+            .retain(|inode, _| seen.values().chain(durable.values()).any(|other| other == inode));
+    }
+
+    fn inode(&mut self, inode: u64) -> io::Result<&mut Inode> {
+        self.inodes.get_mut(&inode).ok_or_else(|| not_found("behind this handle"))
+    }
+
+    pub(super) fn file_len(&mut self, inode: u64, life: u64) -> io::Result<u64> {
+        self.alive(life)?;
+        Ok(self.inode(inode)?.len())
+    }
+
+    pub(super) fn read(
+        &mut self,
+        inode: u64,
+        life: u64,
+        buffer: &mut [u8],
+        offset: u64,
+    ) -> io::Result<()> {
+        self.alive(life)?;
+        let end = || io::Error::new(io::ErrorKind::UnexpectedEof, "read beyond the file's end");
+        self.inode(inode)?.read(buffer, offset).ok_or_else(end)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        inode: u64,
+        life: u64,
+        data: &[u8],
+        offset: u64,
+    ) -> io::Result<()> {
+        self.alive(life)?;
+        if let Some(mut chance) = self.pass(Change::Write)? {
+            let whole = data.len().div_ceil(SECTOR_BYTES) as u64;
+            let part = chance.below(whole + 1) as usize * SECTOR_BYTES;
+            self.inode(inode)?.write(&data[..part.min(data.len())], offset);
+            return Err(stopped());
+        }
+        if Armed::count_down(&mut self.failure).is_some() {
+            self.counters.failed_writes += 1;
+            return Err(failed());
+        }
+        self.counters.writes += 1;
+        self.counters.written_bytes += data.len() as u64;
+        self.inode(inode)?.write(data, offset);
+        Ok(())
+    }
+
+    pub(super) fn sync(&mut self, inode: u64, life: u64) -> io::Result<()> {
+        self.alive(life)?;
+        if self.pass(Change::Sync)?.is_some() {
+            return Err(stopped());
+        }
+        if let Some(mut chance) = Armed::count_down(&mut self.failure) {
+            self.counters.failed_syncs += 1;
+            self.inode(inode)?.fail_sync(&mut chance);
+            return Err(failed());
+        }
+        if self.inode(inode)?.sync() > 0 {
+            self.counters.syncs += 1;
+        }
+        Ok(())
+    }
+
+    fn end_life(&mut self) {
+        self.life += 1;
+        self.stop = None;
+        self.failure = None;
+        self.stopped = false;
+    }
+
+    pub(super) fn kill(&mut self, chance: u64) {
+        self.end_life();
+        let mut chance = Chance::new(chance);
+        if self.inodes.values().any(Inode::is_dirty) {
+            self.counters.killed_unsynced += 1;
+        }
+        for inode in self.inodes.values_mut() {
+            self.counters.dropped_pages += inode.drop_clean_pages(&mut chance);
+        }
+    }
+
+    pub(super) fn lose_power(&mut self, chance: u64) {
+        self.end_life();
+        let mut chance = Chance::new(chance);
+        for inode in self.inodes.values_mut() {
+            let loss = inode.lose_power(&mut chance);
+            self.counters.lost_sectors += loss.lost;
+            self.counters.older_sectors += loss.older;
+            self.counters.torn += u64::from(loss.kept > 0 && loss.lost > 0);
+        }
+        self.lose_directory(&mut chance);
+    }
+
+    /// An operation survives only if all before it survive that touch the same names.
+    fn lose_directory(&mut self, chance: &mut Chance) {
+        let mut lost: Vec<DirOp> = Vec::new();
+        for op in std::mem::take(&mut self.unsynced) {
+            let names = op.names();
+            let blocked = lost.iter().flat_map(DirOp::names).any(|name| names.contains(&name));
+            if blocked || chance.below(2) == 1 {
+                self.counters.lost_dir_ops += 1;
+                lost.push(op);
+            } else {
+                op.apply(&mut self.durable_directory);
+            }
+        }
+        self.directory.clone_from(&self.durable_directory);
+        self.drop_unreachable();
+    }
+
+    pub(super) fn contents(&self, name: &str) -> Option<Vec<u8>> {
+        let inode = self.inodes.get(self.directory.get(name)?)?;
+        Some(inode.cached().to_vec())
+    }
+}
