@@ -1,1 +1,26 @@
-//! Wire and disk encoding of quorate-core's types: versioned, length-capped, checksummed, total.
+//! Wire and disk encoding of quorate-core's types: versioned, length-capped, total, canonical.
+//!
+//! Whatever bytes come in, decoding answers with a value or a [`DecodeError`]; it allocates no more
+//! than a small multiple of the input, and takes only the one form that encoding writes.
+//!
+//! All numbers are little-endian and of fixed width. A message is: version (1 byte), term (8), kind
+//! (1), body. A write is: version, seq, hard state, truncation and discarding points, snapshot,
+//! entries. Entries are: first index, count, then for each run of one term its term, its count, and
+//! for each entry kind (1), length (4) and bytes.
+
+mod bytes;
+mod entries;
+mod error;
+mod frame;
+mod message;
+mod write;
+
+pub use error::DecodeError;
+pub use frame::{FRAME_HEADER_BYTES, FrameError, decode_frame, encode_frame};
+pub use message::{decode_message, encode_message};
+pub use write::{decode_write, encode_write};
+
+/// The version of messages.
+pub const WIRE_VERSION: u8 = 1;
+/// The version of writes on disk.
+pub const DISK_VERSION: u8 = 1;

@@ -1,0 +1,125 @@
+//! Messages between nodes.
+
+use bytes::Bytes;
+use quorate_core::{
+    AppendAnswer, AppendOutcome, AppendRequest, Body, Message, VoteAnswer, VoteRequest,
+};
+
+use crate::{
+    DecodeError, WIRE_VERSION,
+    bytes::{Reader, put_log_id, put_token, put_u64},
+    entries::{entries, put_entries},
+};
+
+const PRE_VOTE_REQUEST: u8 = 0;
+const PRE_VOTE_ANSWER: u8 = 1;
+const VOTE_REQUEST: u8 = 2;
+const VOTE_ANSWER: u8 = 3;
+const APPEND_REQUEST: u8 = 4;
+const APPEND_ANSWER: u8 = 5;
+
+const MATCHED: u8 = 0;
+const CONFLICT: u8 = 1;
+
+/// Appends the encoding of `message` to `out`. Equal messages give equal bytes.
+pub fn encode_message(message: &Message, out: &mut Vec<u8>) {
+    out.push(WIRE_VERSION);
+    put_u64(out, message.term);
+    match &message.body {
+        Body::PreVoteRequest(request) => put_vote_request(out, PRE_VOTE_REQUEST, request),
+        Body::PreVoteAnswer(answer) => put_vote_answer(out, PRE_VOTE_ANSWER, answer),
+        Body::VoteRequest(request) => put_vote_request(out, VOTE_REQUEST, request),
+        Body::VoteAnswer(answer) => put_vote_answer(out, VOTE_ANSWER, answer),
+        Body::AppendRequest(request) => put_append_request(out, request),
+        Body::AppendAnswer(answer) => put_append_answer(out, answer),
+    }
+}
+
+/// The message of these bytes. Commands share the buffer.
+///
+/// # Errors
+/// [`DecodeError`] for anything that [`encode_message`] would not write.
+pub fn decode_message(bytes: Bytes) -> Result<Message, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    reader.version(WIRE_VERSION)?;
+    let term = reader.u64("term")?;
+    let body = match reader.u8("kind of a message")? {
+        PRE_VOTE_REQUEST => Body::PreVoteRequest(vote_request(&mut reader)?),
+        PRE_VOTE_ANSWER => Body::PreVoteAnswer(vote_answer(&mut reader)?),
+        VOTE_REQUEST => Body::VoteRequest(vote_request(&mut reader)?),
+        VOTE_ANSWER => Body::VoteAnswer(vote_answer(&mut reader)?),
+        APPEND_REQUEST => Body::AppendRequest(append_request(&mut reader)?),
+        APPEND_ANSWER => Body::AppendAnswer(append_answer(&mut reader)?),
+        tag => return Err(DecodeError::Tag { what: "kind of a message", tag }),
+    };
+    reader.finish()?;
+    Ok(Message { term, body })
+}
+
+fn put_vote_request(out: &mut Vec<u8>, kind: u8, request: &VoteRequest) {
+    out.push(kind);
+    put_log_id(out, request.last);
+    put_token(out, request.campaign);
+}
+
+fn vote_request(reader: &mut Reader) -> Result<VoteRequest, DecodeError> {
+    Ok(VoteRequest { last: reader.log_id("last entry")?, campaign: reader.token("campaign")? })
+}
+
+fn put_vote_answer(out: &mut Vec<u8>, kind: u8, answer: &VoteAnswer) {
+    out.push(kind);
+    out.push(u8::from(answer.granted));
+    put_token(out, answer.campaign);
+}
+
+fn vote_answer(reader: &mut Reader) -> Result<VoteAnswer, DecodeError> {
+    Ok(VoteAnswer { granted: reader.flag("vote")?, campaign: reader.token("campaign")? })
+}
+
+fn put_append_request(out: &mut Vec<u8>, request: &AppendRequest) {
+    out.push(APPEND_REQUEST);
+    put_log_id(out, request.prev);
+    put_u64(out, request.commit);
+    put_u64(out, request.round);
+    put_u64(out, request.promise);
+    put_entries(out, &request.entries);
+}
+
+fn append_request(reader: &mut Reader) -> Result<AppendRequest, DecodeError> {
+    Ok(AppendRequest {
+        prev: reader.log_id("previous entry")?,
+        commit: reader.u64("commit index")?,
+        round: reader.u64("round")?,
+        promise: reader.u64("promise")?,
+        entries: entries(reader)?,
+    })
+}
+
+fn put_append_answer(out: &mut Vec<u8>, answer: &AppendAnswer) {
+    out.push(APPEND_ANSWER);
+    put_u64(out, answer.round);
+    match answer.outcome {
+        AppendOutcome::Matched { index } => {
+            out.push(MATCHED);
+            put_u64(out, index);
+        }
+        AppendOutcome::Conflict { rejected, hint } => {
+            out.push(CONFLICT);
+            put_u64(out, rejected);
+            put_log_id(out, hint);
+        }
+    }
+}
+
+fn append_answer(reader: &mut Reader) -> Result<AppendAnswer, DecodeError> {
+    let round = reader.u64("round")?;
+    let outcome = match reader.u8("outcome")? {
+        MATCHED => AppendOutcome::Matched { index: reader.u64("match index")? },
+        CONFLICT => AppendOutcome::Conflict {
+            rejected: reader.u64("rejected index")?,
+            hint: reader.log_id("hint")?,
+        },
+        tag => return Err(DecodeError::Tag { what: "outcome", tag }),
+    };
+    Ok(AppendAnswer { round, outcome })
+}
