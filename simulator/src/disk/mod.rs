@@ -67,6 +67,21 @@ impl SimDisk {
         lock(&self.state).arm_failure(after, chance);
     }
 
+    /// Neither stop nor failure is to come any more.
+    pub fn disarm(&self) {
+        lock(&self.state).disarm();
+    }
+
+    /// Whether an operation of this life failed with an I/O error.
+    pub fn has_failed(&self) -> bool {
+        lock(&self.state).has_failed()
+    }
+
+    /// Whether this life's process has stopped within an operation.
+    pub fn has_stopped(&self) -> bool {
+        lock(&self.state).has_stopped()
+    }
+
     /// The process is gone; the page cache is still there, but for pages that a failed sync took
     /// for clean: these may have been dropped.
     pub fn kill(&self, chance: u64) {

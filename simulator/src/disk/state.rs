@@ -120,6 +120,8 @@ pub(super) struct State {
     stop: Option<Armed>,
     failure: Option<Armed>,
     stopped: bool,
+    /// Whether an operation of this life failed.
+    failed: bool,
 }
 
 fn stopped() -> io::Error {
@@ -141,6 +143,20 @@ impl State {
 
     pub(super) fn arm_failure(&mut self, after: u64, chance: u64) {
         self.failure = Some(Armed { after, chance });
+    }
+
+    /// Neither stop nor failure is to come any more.
+    pub(super) fn disarm(&mut self) {
+        self.stop = None;
+        self.failure = None;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    pub(super) fn has_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// What each change must pass. `Ok(Some)` says that it stops within the change.
@@ -267,6 +283,7 @@ impl State {
         }
         if Armed::count_down(&mut self.failure).is_some() {
             self.counters.failed_writes += 1;
+            self.failed = true;
             return Err(failed());
         }
         self.counters.writes += 1;
@@ -282,6 +299,7 @@ impl State {
         }
         if let Some(mut chance) = Armed::count_down(&mut self.failure) {
             self.counters.failed_syncs += 1;
+            self.failed = true;
             self.inode(inode)?.fail_sync(&mut chance);
             return Err(failed());
         }
@@ -296,6 +314,7 @@ impl State {
         self.stop = None;
         self.failure = None;
         self.stopped = false;
+        self.failed = false;
     }
 
     pub(super) fn kill(&mut self, chance: u64) {

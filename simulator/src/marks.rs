@@ -1,0 +1,145 @@
+//! What has been reached: facts seen from outside, so that a batch of runs that never met the
+//! situations it is meant to test is not taken for a pass.
+
+use std::fmt;
+
+macro_rules! marks {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Something worth reaching.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mark {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Mark {
+            /// All marks.
+            pub const ALL: &[Mark] = &[$(Mark::$name,)*];
+        }
+    };
+}
+
+marks! {
+    /// Several writes became one group commit.
+    GroupCommit,
+    /// Several commands were proposed as one batch.
+    BatchProposed,
+    /// A disk was asked to remove entries that conflict with the leader's.
+    ConflictTruncation,
+    /// A client learnt that another leader's entry took the place of its own.
+    ProposalReplaced,
+    /// A client could not learn what became of its write.
+    OutcomeUnknown,
+    /// A confirmed read waited for its entry to be applied.
+    ReadWaitedForApply,
+    /// A read was refused since no quorum confirmed the leader.
+    ReadWithoutQuorum,
+    /// A leader crashed after it had sent entries to some followers and not to others.
+    LeaderCrashedMidBroadcast,
+    /// A node crashed while its disk was writing.
+    CrashedWhileWriting,
+    /// A node stopped within a write to a file.
+    StoppedInWrite,
+    /// A node stopped within a sync.
+    StoppedInSync,
+    /// A node stopped within a change of the directory.
+    StoppedInDirectory,
+    /// A node stopped while it opened its log.
+    StoppedInOpen,
+    /// A process was killed with unsynced data in the page cache.
+    KilledUnsynced,
+    /// A power loss kept some unsynced sectors of a file and lost others.
+    TornTail,
+    /// A power loss brought an earlier unsynced version of a sector back.
+    OlderSector,
+    /// A power loss undid changes of the directory.
+    DirectoryLost,
+    /// The log began another segment.
+    SegmentRotated,
+    /// The log removed a file.
+    FileRemoved,
+    /// A write that nobody was told of was found after a crash.
+    UntoldWriteRecovered,
+    /// Of a group commit under way a part was found after a crash.
+    PartOfGroupRecovered,
+    /// A group commit under way was lost in a crash.
+    GroupLost,
+    /// A disk failed in a write.
+    FailedWrite,
+    /// A disk failed in a sync.
+    FailedSync,
+    /// A disk stalled.
+    DiskStalled,
+    /// A process stood still.
+    Paused,
+    /// All nodes were down at once.
+    AllDown,
+    /// A leader was replaced while it was up.
+    LeaderDeposed,
+    /// A candidacy ended without a leader.
+    ElectionFailed,
+    /// A partition blocked a message.
+    PartitionBlocked,
+    /// A message was lost.
+    MessageLost,
+    /// A message arrived twice.
+    MessageRepeated,
+    /// A message overtook another.
+    MessageOvertook,
+    /// A message of an earlier life of its sender arrived.
+    OldLifeMessage,
+    /// A clock drifted.
+    ClockDrifted,
+    /// A clock stepped back.
+    ClockSteppedBack,
+    /// A fault struck on an event.
+    FaultOnEvent,
+}
+
+const COUNT: usize = Mark::ALL.len();
+
+/// How often each mark was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    counts: [u64; COUNT],
+}
+
+impl Default for Marks {
+    fn default() -> Marks {
+        Marks { counts: [0; COUNT] }
+    }
+}
+
+impl Marks {
+    /// Reached once more.
+    pub fn reach(&mut self, mark: Mark) {
+        self.counts[mark as usize] += 1;
+    }
+
+    /// Reached this many times more.
+    pub fn add(&mut self, mark: Mark, times: u64) {
+        self.counts[mark as usize] += times;
+    }
+
+    /// How often it was reached.
+    pub fn count(&self, mark: Mark) -> u64 {
+        self.counts[mark as usize]
+    }
+
+    /// Adds what another run reached.
+    pub fn merge(&mut self, other: &Marks) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+    }
+
+    /// What was never reached.
+    pub fn missing(&self) -> Vec<Mark> {
+        Mark::ALL.iter().copied().filter(|mark| self.count(*mark) == 0).collect()
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, out)
+    }
+}

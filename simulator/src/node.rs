@@ -1,0 +1,102 @@
+//! One node: what outlives its process, and the process while it lives.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quorate_core::{Config, EntryRef, Nanos, NodeId, RequestId, Timestamp};
+use quorate_driver::{ApplyJob, Driver, StateMachine, WriteJob};
+use quorate_kv::{Kv, Response};
+
+use crate::{
+    clock::Clock,
+    disk::SimDisk,
+    hash::mix,
+    oracle::election::View,
+    store::Store,
+};
+
+/// A machine of the cluster.
+#[derive(Debug)]
+pub struct Node {
+    /// Counted from 0.
+    pub number: u64,
+    /// Its name in the group: one more than `number`.
+    pub id: NodeId,
+    /// Its knobs.
+    pub config: Arc<Config>,
+    /// Its disk.
+    pub disk: SimDisk,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its process, while it runs.
+    pub life: Option<Life>,
+    /// How many lives have begun; names the present one.
+    pub lives: u64,
+    /// Until then the process stands still.
+    pub paused_until: Nanos,
+    /// Until then no write completes.
+    pub stalled_until: Nanos,
+    /// How many more times it shall crash soon after its start.
+    pub crash_again: u64,
+}
+
+/// A running process.
+#[derive(Debug)]
+pub struct Life {
+    /// The real driver.
+    pub driver: Driver<Response>,
+    /// The real log.
+    pub store: Store,
+    /// The real state machine.
+    pub machine: Kv,
+    /// What the disk is writing.
+    pub writing: Option<WriteJob>,
+    /// What the state machine is applying.
+    pub applying: Option<ApplyJob>,
+    /// What the oracles saw last.
+    pub view: View,
+    /// The deadline for which a tick is in the queue.
+    pub tick_at: Option<Timestamp>,
+    /// Proposals that wait to be proposed together.
+    pub inbox: Vec<(RequestId, Bytes)>,
+}
+
+impl Node {
+    /// What its clock shows.
+    pub fn time(&self, now: Nanos) -> Timestamp {
+        self.clock.read(now)
+    }
+
+    /// The process, if it is this life.
+    pub fn living(&mut self, life: u64) -> Option<&mut Life> {
+        if self.lives == life { self.life.as_mut() } else { None }
+    }
+}
+
+/// The state machine, with a hash of each answer and of the state behind it.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// The machine.
+    pub machine: &'a mut Kv,
+    /// A hash for each entry applied.
+    pub answers: Vec<u64>,
+}
+
+impl StateMachine for Judged<'_> {
+    type Response = Response;
+
+    fn apply_entry(&mut self, entry: EntryRef<'_>) -> Response {
+        let response = self.machine.apply_entry(entry);
+        self.answers.push(mix(hash_of(&response), self.machine.fingerprint()));
+        response
+    }
+}
+
+fn hash_of(response: &Response) -> u64 {
+    match response {
+        Response::None => 1,
+        Response::Put { revision } => mix(2, *revision),
+        Response::Deleted { revision, existed } => mix(3 + u64::from(*existed), *revision),
+        Response::BadCommand(_) => 5,
+    }
+}

@@ -1,0 +1,212 @@
+//! What a node's disk surely holds, told by the writes that were completed; and that nothing is
+//! said that rests on more.
+
+use quorate_core::{
+    AppendOutcome, Body, Entries, HardState, Index, Message, NodeId, Term, Write,
+};
+use quorate_driver::Recovered;
+
+use super::{Violation, log::Slot};
+
+/// A write that was handed to the disk and is not known to be durable.
+#[derive(Clone, Debug)]
+struct Pending {
+    hard_state: HardState,
+    from: Index,
+    slots: Vec<Slot>,
+}
+
+/// What a disk surely holds, and what it may hold besides.
+#[derive(Clone, Debug, Default)]
+pub struct Mirror {
+    /// Whether anything was ever written.
+    exists: bool,
+    hard_state: HardState,
+    log: Vec<Slot>,
+    pending: Vec<Pending>,
+}
+
+/// What became of writes that were under way in a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untold {
+    /// How many were found.
+    pub kept: u64,
+    /// How many were lost.
+    pub lost: u64,
+}
+
+fn last_of(log: &[Slot]) -> String {
+    match log.last() {
+        Some(slot) => format!("a log through {}@{} ({:04x})", log.len(), slot.term, slot.chain >> 48),
+        None => "no log".to_owned(),
+    }
+}
+
+impl Mirror {
+    /// The term of the durable entry at `index`.
+    pub fn term_at(&self, index: Index) -> Option<Term> {
+        self.slot_at(index).map(|slot| slot.term)
+    }
+
+    /// The durable entry at `index`.
+    pub fn slot_at(&self, index: Index) -> Option<Slot> {
+        self.log.get((index as usize).checked_sub(1)?).copied()
+    }
+
+    /// The durable hard state.
+    pub fn hard_state(&self) -> HardState {
+        self.hard_state
+    }
+
+    /// The last durable index.
+    pub fn last_index(&self) -> Index {
+        self.log.len() as Index
+    }
+
+    /// The chain through `index` once all pending writes are done.
+    fn chain_before(&self, index: Index) -> u64 {
+        let Some(at) = index.checked_sub(1).filter(|at| *at > 0) else { return 0 };
+        for write in self.pending.iter().rev() {
+            if at >= write.from {
+                let slot = write.slots.get((at - write.from) as usize);
+                return slot.map_or(0, |slot| slot.chain);
+            }
+        }
+        self.slot_at(at).map_or(0, |slot| slot.chain)
+    }
+
+    /// Takes note of a write that is handed to the disk; gives the places of its entries.
+    pub fn begin(&mut self, write: &Write) -> impl Iterator<Item = (Index, Slot)> {
+        let mut chain = self.chain_before(write.truncate_from);
+        let slots = slots(&write.entries, &mut chain);
+        let from = write.truncate_from;
+        self.pending.push(Pending { hard_state: write.hard_state, from, slots: slots.clone() });
+        (from..).zip(slots)
+    }
+
+    /// All that was handed to the disk is durable.
+    pub fn complete(&mut self) {
+        for write in std::mem::take(&mut self.pending) {
+            self.apply(write);
+        }
+    }
+
+    fn apply(&mut self, write: Pending) {
+        self.exists = true;
+        self.hard_state = write.hard_state;
+        self.log.truncate((write.from - 1) as usize);
+        self.log.extend(write.slots);
+    }
+
+    /// Judges what the store gave back after a crash: what was completed, and of the writes under
+    /// way then, any number from the first one on.
+    ///
+    /// # Errors
+    /// Where it gave back anything else.
+    pub fn recover(&mut self, node: u64, recovered: &Recovered) -> Result<Untold, Violation> {
+        let expected = self.describe();
+        let (found, log) = match &recovered.found {
+            Some(found) => (Some(found.hard_state), slots(&found.entries, &mut 0)),
+            None => (None, Vec::new()),
+        };
+        let mut pending = std::mem::take(&mut self.pending).into_iter();
+        let mut kept = 0;
+        loop {
+            let held = self.exists.then_some(self.hard_state);
+            if held == found && self.log.len() == log.len() && self.log.last() == log.last() {
+                return Ok(Untold { kept, lost: pending.len() as u64 });
+            }
+            match pending.next() {
+                Some(write) => {
+                    self.apply(write);
+                    kept += 1;
+                }
+                None => {
+                    let found = format!("{found:?} and {}", last_of(&log));
+                    return Err(Violation::Recovered { node, found, expected });
+                }
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        let held = self.exists.then_some(self.hard_state);
+        let log = last_of(&self.log);
+        format!("{held:?} and {log}, with {} writes under way", self.pending.len())
+    }
+
+    /// Judges a message at the moment it is sent. `theirs` is the leader's entry at an index that
+    /// is acknowledged, where that leader can be asked.
+    ///
+    /// # Errors
+    /// Where it claims what the disk does not hold.
+    pub fn sent(
+        &self,
+        node: u64,
+        to: u64,
+        message: &Message,
+        theirs: impl Fn(Index) -> Option<Term>,
+    ) -> Result<(), Violation> {
+        let term = message.term;
+        let vote = |whom: u64| {
+            let state = self.hard_state;
+            (state.term, state.voted_for) == (term, NodeId::new(whom + 1))
+        };
+        let holds = match &message.body {
+            Body::PreVoteRequest(_) | Body::PreVoteAnswer(_) => true,
+            Body::VoteAnswer(answer) => !answer.granted || vote(to),
+            Body::VoteRequest(_) => vote(node),
+            // A leader speaks in a term for which its own vote is durable.
+            Body::AppendRequest(_) => vote(node),
+            Body::AppendAnswer(answer) => match answer.outcome {
+                AppendOutcome::Conflict { .. } | AppendOutcome::Matched { index: 0 } => true,
+                AppendOutcome::Matched { index } => {
+                    let held = self.term_at(index);
+                    let same = theirs(index).is_none_or(|theirs| held == Some(theirs));
+                    self.hard_state.term == term && held.is_some() && same
+                }
+            },
+        };
+        if holds {
+            return Ok(());
+        }
+        Err(Violation::SentBeforeDurable {
+            node,
+            to,
+            claim: format!("{:?} in term {term}", message.body),
+            held: self.describe(),
+        })
+    }
+
+    /// Judges the confirmation of a leader's round: the promise that goes with it is durable.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn confirmed(
+        &self,
+        node: u64,
+        to: u64,
+        message: &Message,
+        promise: u64,
+    ) -> Result<(), Violation> {
+        let Body::AppendAnswer(answer) = &message.body else { return Ok(()) };
+        if answer.round == 0 || self.hard_state.promise >= promise {
+            return Ok(());
+        }
+        Err(Violation::SentBeforeDurable {
+            node,
+            to,
+            claim: format!("round {} with a promise of {promise} ns", answer.round),
+            held: self.describe(),
+        })
+    }
+}
+
+fn slots(entries: &Entries, chain: &mut u64) -> Vec<Slot> {
+    let slot = |entry: quorate_core::EntryRef<'_>| {
+        let slot = Slot::after(*chain, entry.log_id.term, entry.payload);
+        *chain = slot.chain;
+        slot
+    };
+    entries.iter().map(slot).collect()
+}

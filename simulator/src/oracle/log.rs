@@ -1,0 +1,138 @@
+//! Log matching, leader completeness, and that what is committed stays.
+
+use quorate_core::{Index, LogId, Payload, Term};
+
+use super::Violation;
+use crate::hash::{mix, mix_bytes};
+
+/// One place of a log: the entry's term, and a hash of it and all before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// The entry's term.
+    pub term: Term,
+    /// A hash over all entries through this one.
+    pub chain: u64,
+}
+
+impl Slot {
+    /// The slot of an entry that follows one whose chain is `before`; 0 before the first.
+    pub fn after(before: u64, term: Term, payload: &Payload) -> Slot {
+        let start = mix(before, term);
+        let chain = match payload {
+            Payload::Noop => mix(start, 1),
+            Payload::Configuration(members) => {
+                members.voters().iter().fold(mix(start, 2), |hash, id| mix(hash, id.get()))
+            }
+            Payload::Command(command) => mix_bytes(mix(start, 3), command),
+        };
+        Slot { term, chain }
+    }
+}
+
+/// All entries that ever stood at one index: mostly one.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    first: Slot,
+    others: Vec<Slot>,
+}
+
+/// What all logs hold together, and what is committed.
+#[derive(Clone, Debug, Default)]
+pub struct Logs {
+    places: Vec<Place>,
+    committed: Vec<Slot>,
+}
+
+impl Logs {
+    /// Takes note of an entry that `node` hands to its disk. Two logs with an entry of the same
+    /// index and term must hold the same, there and before.
+    ///
+    /// # Errors
+    /// Where another node's log differs.
+    pub fn record(&mut self, node: u64, index: Index, slot: Slot) -> Result<(), Violation> {
+        let at = (index - 1) as usize;
+        if self.places.len() <= at {
+            self.places.resize(at + 1, Place::default());
+        }
+        let place = &mut self.places[at];
+        if place.first.term == 0 {
+            place.first = slot;
+            return Ok(());
+        }
+        let known = std::iter::once(&place.first).chain(&place.others);
+        match known.into_iter().find(|known| known.term == slot.term) {
+            Some(known) if known.chain == slot.chain => Ok(()),
+            Some(_) => {
+                Err(Violation::LogsDiffer { node, place: LogId::new(slot.term, index) })
+            }
+            None => {
+                place.others.push(slot);
+                Ok(())
+            }
+        }
+    }
+
+    fn slot(&self, index: Index, term: Term) -> Option<Slot> {
+        let place = self.places.get((index - 1) as usize)?;
+        std::iter::once(&place.first).chain(&place.others).find(|slot| slot.term == term).copied()
+    }
+
+    /// Whether `index` is known to be committed already.
+    ///
+    /// # Errors
+    /// Where it is, with another term.
+    pub fn agrees(&self, node: u64, index: Index, term: Term) -> Result<bool, Violation> {
+        match self.committed(index) {
+            None => Ok(false),
+            Some(slot) if slot.term == term => Ok(true),
+            Some(slot) => Err(Violation::CommittedChanged {
+                node,
+                committed: LogId::new(slot.term, index),
+                found: LogId::new(term, index),
+            }),
+        }
+    }
+
+    /// The entry behind the last committed one is committed, too.
+    ///
+    /// # Errors
+    /// Where no disk was ever asked to hold it.
+    pub fn commit(&mut self, node: u64, index: Index, term: Term) -> Result<(), Violation> {
+        let unwritten = Violation::CommittedUnwritten { node, place: LogId::new(term, index) };
+        let slot = self.slot(index, term).ok_or(unwritten)?;
+        self.committed.push(slot);
+        Ok(())
+    }
+
+    /// What is committed at `index`.
+    pub fn committed(&self, index: Index) -> Option<Slot> {
+        self.committed.get((index as usize).checked_sub(1)?).copied()
+    }
+
+    /// The last index that any node knew to be committed.
+    pub fn last_committed(&self) -> Index {
+        self.committed.len() as Index
+    }
+
+    /// A node has become leader of `term`: its log must hold all that is committed. Since logs
+    /// match, it is enough that it holds the last such entry.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn leads(
+        &self,
+        node: u64,
+        term: Term,
+        term_at: impl Fn(Index) -> Option<Term>,
+    ) -> Result<(), Violation> {
+        let last = self.last_committed();
+        let Some(slot) = self.committed(last) else { return Ok(()) };
+        let found = term_at(last);
+        // A leader of an older term that is late to learn of it may lack what came later.
+        if found == Some(slot.term) || slot.term > term {
+            return Ok(());
+        }
+        let committed = LogId::new(slot.term, last);
+        Err(Violation::LeaderIncomplete { node, term, committed, found })
+    }
+}

@@ -1,0 +1,53 @@
+//! Real-time order by places in the log: cheap, and for every operation.
+
+use quorate_core::Index;
+
+use super::Violation;
+
+/// The highest place of any operation that has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Floors {
+    ended: Index,
+}
+
+impl Floors {
+    /// Where an operation that begins now must at least stand.
+    pub fn begin(&self) -> Index {
+        self.ended
+    }
+
+    /// A client was told that its write stands at `found`.
+    ///
+    /// # Errors
+    /// Where an operation that had ended before it began stands there or behind.
+    pub fn wrote(&mut self, client: u64, floor: Index, found: Index) -> Result<(), Violation> {
+        if found <= floor {
+            return Err(Violation::OutOfOrder { client, found, floor });
+        }
+        self.ended = self.ended.max(found);
+        Ok(())
+    }
+
+    /// A client was told what a state machine that had applied `found` holds.
+    ///
+    /// # Errors
+    /// Where an operation that had ended before it began stands behind.
+    pub fn read(&mut self, client: u64, floor: Index, found: Index) -> Result<(), Violation> {
+        if found < floor {
+            return Err(Violation::OutOfOrder { client, found, floor });
+        }
+        self.ended = self.ended.max(found);
+        Ok(())
+    }
+
+    /// A node named `index` for a read that came in when `committed` was the last committed.
+    ///
+    /// # Errors
+    /// Where it lies before.
+    pub fn named(node: u64, committed: Index, index: Index) -> Result<(), Violation> {
+        if index < committed {
+            return Err(Violation::StaleReadIndex { node, index, committed });
+        }
+        Ok(())
+    }
+}

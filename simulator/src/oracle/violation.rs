@@ -1,0 +1,322 @@
+//! What broke, as a value and as a sentence.
+
+use quorate_core::{HardState, Index, LogId, NodeId, Term};
+
+/// How grave a violation is: which exit code it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Something wrong was done.
+    Safety,
+    /// Something due was not done.
+    Liveness,
+    /// The same seed gave another run.
+    Determinism,
+}
+
+/// A property that did not hold. Nodes are counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Election safety (paper §5.2).
+    #[error("two leaders in term {term}: node {first} and node {second}")]
+    TwoLeaders {
+        /// The term.
+        term: Term,
+        /// Who led it.
+        first: u64,
+        /// Who leads it, too.
+        second: u64,
+    },
+    /// Terms never fall within a life.
+    #[error("node {node}'s term fell from {before} to {after}")]
+    TermFell {
+        /// Whose.
+        node: u64,
+        /// Before.
+        before: Term,
+        /// Now.
+        after: Term,
+    },
+    /// A vote never changes within a term.
+    #[error("node {node}'s vote in term {term} changed from {before} to {after:?}")]
+    VoteChanged {
+        /// Whose.
+        node: u64,
+        /// In which term.
+        term: Term,
+        /// Before.
+        before: NodeId,
+        /// Now.
+        after: Option<NodeId>,
+    },
+    /// A commit index never falls within a life.
+    #[error("node {node}'s commit index fell from {before} to {after}")]
+    CommitFell {
+        /// Whose.
+        node: u64,
+        /// Before.
+        before: Index,
+        /// Now.
+        after: Index,
+    },
+    /// Leader append-only (paper §5.3).
+    #[error("leader {node} of term {term} lost its entry {lost:?}; its log ends with {last:?}")]
+    LeaderRewrote {
+        /// Who.
+        node: u64,
+        /// In which term.
+        term: Term,
+        /// What it had.
+        lost: LogId,
+        /// What it has.
+        last: LogId,
+    },
+    /// Log matching (paper §5.3).
+    #[error("node {node} has another entry, or another one before it, at {place:?} than others")]
+    LogsDiffer {
+        /// Whose.
+        node: u64,
+        /// Where.
+        place: LogId,
+    },
+    /// Leader completeness (paper §5.4).
+    #[error(
+        "node {node} leads term {term} without the committed entry {committed:?}; \
+         at that index it has term {found:?}"
+    )]
+    LeaderIncomplete {
+        /// Who.
+        node: u64,
+        /// In which term.
+        term: Term,
+        /// What is missing.
+        committed: LogId,
+        /// What is there instead.
+        found: Option<Term>,
+    },
+    /// What is committed never changes.
+    #[error("node {node} committed {found:?}, but {committed:?} was committed there before")]
+    CommittedChanged {
+        /// Who.
+        node: u64,
+        /// What was.
+        committed: LogId,
+        /// What is.
+        found: LogId,
+    },
+    /// A node committed an entry that it does not have.
+    #[error("node {node} says that {index} is committed, but its log does not hold it")]
+    CommitBeyondLog {
+        /// Who.
+        node: u64,
+        /// What.
+        index: Index,
+    },
+    /// An entry was committed that was never handed to a disk.
+    #[error("node {node} committed {place:?}, which no disk was ever asked to hold")]
+    CommittedUnwritten {
+        /// Who.
+        node: u64,
+        /// What.
+        place: LogId,
+    },
+    /// A commit stands on a quorum of durable logs.
+    #[error(
+        "node {node} committed {index}@{term}, which {holders} disks hold, but {needed} must"
+    )]
+    CommitWithoutQuorum {
+        /// Who.
+        node: u64,
+        /// What.
+        index: Index,
+        /// Its term.
+        term: Term,
+        /// How many disks hold it.
+        holders: u64,
+        /// How many must.
+        needed: u64,
+    },
+    /// Nothing is said that the disk does not hold.
+    #[error("node {node} sent {claim} to node {to}, but its disk holds {held}")]
+    SentBeforeDurable {
+        /// Who.
+        node: u64,
+        /// To whom.
+        to: u64,
+        /// What was said.
+        claim: String,
+        /// What the disk holds.
+        held: String,
+    },
+    /// The log store gave back what was never written, or less than was synced.
+    #[error("node {node}'s disk gave back {found}, but was last known to hold {expected}")]
+    Recovered {
+        /// Whose.
+        node: u64,
+        /// What came back.
+        found: String,
+        /// What may have come back.
+        expected: String,
+    },
+    /// The log store refused to open, though no disk lost what was synced.
+    #[error("node {node}'s log does not open: {error}")]
+    OpenFailed {
+        /// Whose.
+        node: u64,
+        /// Why.
+        error: String,
+    },
+    /// The core refused to start from what the log store gave back.
+    #[error("node {node} does not start: {error}")]
+    RestoreFailed {
+        /// Who.
+        node: u64,
+        /// Why.
+        error: String,
+    },
+    /// A core started with another state than the store gave back.
+    #[error("node {node} started with {found:?}, but its disk holds {held:?}")]
+    RestoredOther {
+        /// Who.
+        node: u64,
+        /// What it has.
+        found: HardState,
+        /// What the disk holds.
+        held: HardState,
+    },
+    /// Applies go by index, and only what is committed is applied.
+    #[error("node {node} applied {found:?} where {expected} was due")]
+    AppliedOther {
+        /// Who.
+        node: u64,
+        /// What it applied.
+        found: LogId,
+        /// What was due.
+        expected: String,
+    },
+    /// Equal state machines at equal indexes.
+    #[error("after {index}, node {node}'s state machine is {found:016x}, another's {other:016x}")]
+    MachinesDiffer {
+        /// Who.
+        node: u64,
+        /// After which entry.
+        index: Index,
+        /// Its fingerprint.
+        found: u64,
+        /// Another's fingerprint.
+        other: u64,
+    },
+    /// A read index is at least the commit index at invocation.
+    #[error("node {node} named {index} for a read that came when {committed} was committed")]
+    StaleReadIndex {
+        /// Who.
+        node: u64,
+        /// What it said.
+        index: Index,
+        /// What it should have reached.
+        committed: Index,
+    },
+    /// Real-time order, by places in the log.
+    #[error(
+        "client {client}'s operation stands at {found}, though one that had ended before it began \
+         stands at {floor}"
+    )]
+    OutOfOrder {
+        /// Whose.
+        client: u64,
+        /// Where it stands.
+        found: Index,
+        /// Where it must at least stand.
+        floor: Index,
+    },
+    /// No order of a key's operations explains what clients were told.
+    #[error("the operations on key {key} are not linearizable; stuck at {stuck_at}")]
+    NotLinearizable {
+        /// The key.
+        key: u64,
+        /// The operation that could not be placed.
+        stuck_at: String,
+    },
+    /// An acknowledged write is not in the committed log.
+    #[error("the acknowledged write {place:?} is not in the committed log, which has {found:?}")]
+    AcknowledgedLost {
+        /// Where it stood.
+        place: LogId,
+        /// What stands there.
+        found: Option<LogId>,
+    },
+    /// The state machine answered something that its command cannot give.
+    #[error("node {node}'s state machine answered a put or delete with {response}")]
+    OddResponse {
+        /// Whose.
+        node: u64,
+        /// The answer.
+        response: String,
+    },
+    /// The core's own check failed.
+    #[error("node {node}: {violation}")]
+    Core {
+        /// Whose.
+        node: u64,
+        /// What.
+        violation: quorate_core::Violation,
+    },
+    /// The core says that its driver misused it.
+    #[error("node {node} was misused: {misuse}")]
+    Misuse {
+        /// Who.
+        node: u64,
+        /// How.
+        misuse: quorate_core::Misuse,
+    },
+    /// A node halted, though its disk is well.
+    #[error("node {node} halted: {halt}")]
+    Halted {
+        /// Who.
+        node: u64,
+        /// Why.
+        halt: quorate_core::Halt,
+    },
+    /// A write failed, though the disk is well.
+    #[error("node {node}'s log failed on a disk that works: {error}")]
+    WriteFailed {
+        /// Whose.
+        node: u64,
+        /// Why.
+        error: String,
+    },
+    /// The codec does not give back what it was given.
+    #[error("node {node}'s message does not survive encoding: {detail}")]
+    Codec {
+        /// Who sent it.
+        node: u64,
+        /// How.
+        detail: String,
+    },
+    /// The group did not come back after everything healed.
+    #[error("{timeouts} election timeouts after everything healed, {what}")]
+    Stuck {
+        /// How long was waited.
+        timeouts: u64,
+        /// What is missing.
+        what: String,
+    },
+    /// The same seed gave another run.
+    #[error("the same seed gave another run: event {event} differs")]
+    NotDeterministic {
+        /// The first event that differs.
+        event: u64,
+    },
+}
+
+impl Violation {
+    /// How grave it is.
+    pub fn family(&self) -> Family {
+        if matches!(self, Violation::Stuck { .. }) {
+            Family::Liveness
+        } else if matches!(self, Violation::NotDeterministic { .. }) {
+            Family::Determinism
+        } else {
+            Family::Safety
+        }
+    }
+}

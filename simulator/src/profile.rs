@@ -1,0 +1,261 @@
+//! What a run is like: a profile, and the settings that a seed draws from it.
+
+use quorate_core::Nanos;
+
+use crate::{
+    MAX_NODES,
+    choices::{Choices, Stream},
+};
+
+/// A microsecond, in nanoseconds.
+pub const MICROSECOND: Nanos = 1_000;
+/// A millisecond, in nanoseconds.
+pub const MILLISECOND: Nanos = 1_000_000;
+/// A second, in nanoseconds.
+pub const SECOND: Nanos = 1_000_000_000;
+
+/// Which kinds of trouble a run may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// No faults, a quick network and a quick disk.
+    Calm,
+    /// Each seed draws which faults it has and how many.
+    Swarm,
+    /// Crashes only, most of them on events.
+    Crashes,
+    /// Partitions, lost and late messages only.
+    Network,
+    /// Crashes and failing, stalling disks.
+    Disk,
+}
+
+impl Profile {
+    /// All profiles.
+    pub const ALL: [Profile; 5] =
+        [Profile::Calm, Profile::Swarm, Profile::Crashes, Profile::Network, Profile::Disk];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Calm => "calm",
+            Profile::Swarm => "swarm",
+            Profile::Crashes => "crashes",
+            Profile::Network => "network",
+            Profile::Disk => "disk",
+        }
+    }
+
+    /// The profile of this name.
+    pub fn parse(name: &str) -> Option<Profile> {
+        Profile::ALL.into_iter().find(|profile| profile.name() == name)
+    }
+
+    fn families(self, choices: &mut Choices) -> Families {
+        let mut draw = || choices.draw(Stream::Configuration, 2) == 1;
+        match self {
+            Profile::Calm => Families::default(),
+            Profile::Swarm => Families {
+                crashes: draw(),
+                triggers: draw(),
+                partitions: draw(),
+                links: draw(),
+                clocks: draw(),
+                pauses: draw(),
+                disks: draw(),
+            },
+            Profile::Crashes => Families { crashes: draw(), triggers: true, ..Families::default() },
+            Profile::Network => Families { partitions: true, links: draw(), ..Families::default() },
+            Profile::Disk => Families { crashes: true, disks: true, ..Families::default() },
+        }
+    }
+}
+
+/// Which families of faults are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Families {
+    /// Kills and power losses at drawn times.
+    pub crashes: bool,
+    /// Kills and power losses on events.
+    pub triggers: bool,
+    /// Partitions.
+    pub partitions: bool,
+    /// Lost, repeated and late messages.
+    pub links: bool,
+    /// Drift and jumps of clocks.
+    pub clocks: bool,
+    /// Processes that stand still for a while.
+    pub pauses: bool,
+    /// Disks that stall or fail.
+    pub disks: bool,
+}
+
+/// What the network does to a message where no fault is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkSettings {
+    /// The least delay.
+    pub delay: Nanos,
+    /// By how much a delay may be longer.
+    pub spread: Nanos,
+    /// How many messages in a million are late by up to a hundred times that.
+    pub late_ppm: u64,
+    /// How many in a million are lost.
+    pub drop_ppm: u64,
+    /// How many in a million arrive twice.
+    pub duplicate_ppm: u64,
+    /// Whether messages of one link stay in order.
+    pub in_order: bool,
+}
+
+/// What clients do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// How many clients; each has one operation under way at a time.
+    pub clients: u64,
+    /// How many keys they share.
+    pub keys: u64,
+    /// The longest pause between two operations of a client.
+    pub think: Nanos,
+    /// How many operations in a hundred are reads.
+    pub read_percent: u64,
+    /// How many of the others in a hundred are deletions.
+    pub delete_percent: u64,
+    /// Bytes that a written value has besides its number.
+    pub padding_bytes: u64,
+    /// How long a node collects requests before it proposes them as one batch.
+    pub gather: Nanos,
+    /// After this long a client gives up on an operation, whose outcome is then unknown.
+    pub patience: Nanos,
+}
+
+/// Everything about a run that does not change within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How many nodes.
+    pub nodes: u64,
+    /// See [`quorate_core::Config::election_timeout`].
+    pub election_timeout: Nanos,
+    /// See [`quorate_core::Config::heartbeat_interval`].
+    pub heartbeat_interval: Nanos,
+    /// See [`quorate_core::Config::commit_notify_delay`].
+    pub commit_notify_delay: Nanos,
+    /// See [`quorate_core::Config::max_message_bytes`].
+    pub max_message_bytes: u64,
+    /// See [`quorate_core::Config::max_inflight_messages`].
+    pub max_inflight_messages: u32,
+    /// See [`quorate_core::Config::max_apply_bytes`].
+    pub max_apply_bytes: u64,
+    /// Bytes of a segment of the log.
+    pub segment_bytes: u64,
+    /// The least time of a group commit.
+    pub write_time: Nanos,
+    /// By how much a group commit may take longer.
+    pub write_spread: Nanos,
+    /// By how much applying may take longer than no time.
+    pub apply_spread: Nanos,
+    /// The network.
+    pub link: LinkSettings,
+    /// The clients.
+    pub workload: Workload,
+    /// The families of faults.
+    pub families: Families,
+    /// How long faults go on; then everything heals.
+    pub fault_time: Nanos,
+}
+
+impl Settings {
+    /// Draws the settings of a run of `time`, of which two thirds have faults.
+    pub fn draw(
+        choices: &mut Choices,
+        profile: Profile,
+        nodes: Option<u64>,
+        time: Nanos,
+    ) -> Settings {
+        let on = Stream::Configuration;
+        let drawn = choices.pick(on, &[3, 3, 3, 5, 5, 5, 3, 1, 2, 4]);
+        let families = profile.families(choices);
+        let quick = profile == Profile::Calm;
+        let link = link(choices, families.links, quick);
+        let write_spread = choices.pick(on, &[0, 200, 4_000, 20_000]) * MICROSECOND;
+        // A timeout below a few round trips with their writes would elect nobody.
+        let election_timeout = choices.pick(on, &[150, 100, 300, 500]) * MILLISECOND;
+        let election_timeout = election_timeout.max(6 * (link.spread + write_spread));
+        let heartbeat_interval = election_timeout / choices.pick(on, &[5, 3, 10]);
+        Settings {
+            nodes: nodes.unwrap_or(drawn).clamp(1, MAX_NODES),
+            election_timeout,
+            heartbeat_interval,
+            commit_notify_delay: choices.pick(on, &[2 * MILLISECOND, 0]).min(heartbeat_interval),
+            max_message_bytes: choices.pick(on, &[1024 * 1024, 64 * 1024, 1024]),
+            max_inflight_messages: choices.pick(on, &[64, 8, 1]),
+            max_apply_bytes: choices.pick(on, &[1024 * 1024, 4096, 64]),
+            segment_bytes: choices.pick(on, &[64 * 1024, 16 * 1024, 8 * 1024]),
+            write_time: choices.pick(on, &[100, 20, 1_000]) * MICROSECOND,
+            write_spread,
+            apply_spread: choices.pick(on, &[0, 0, 100, 5_000]) * MICROSECOND,
+            link,
+            workload: workload(choices, election_timeout),
+            families,
+            fault_time: time / 3 * 2,
+        }
+    }
+}
+
+fn link(choices: &mut Choices, faulty: bool, quick: bool) -> LinkSettings {
+    let on = Stream::Configuration;
+    let spread = choices.pick(on, &[200, 1_000, 5_000, 20_000]) * MICROSECOND;
+    let late_ppm = choices.pick(on, &[0, 1_000, 20_000]);
+    let drop_ppm = choices.pick(on, &[0, 1_000, 20_000, 100_000]);
+    let duplicate_ppm = choices.pick(on, &[0, 1_000, 20_000, 100_000]);
+    let in_order = choices.draw(on, 3) == 0;
+    LinkSettings {
+        delay: 100 * MICROSECOND,
+        spread: if quick { 200 * MICROSECOND } else { spread },
+        late_ppm: if faulty { late_ppm } else { 0 },
+        drop_ppm: if faulty { drop_ppm } else { 0 },
+        duplicate_ppm: if faulty { duplicate_ppm } else { 0 },
+        in_order: !faulty || in_order,
+    }
+}
+
+fn workload(choices: &mut Choices, election_timeout: Nanos) -> Workload {
+    let on = Stream::Configuration;
+    Workload {
+        clients: choices.pick(on, &[4, 8, 2, 12]),
+        keys: choices.pick(on, &[3, 1, 8]),
+        think: choices.pick(on, &[20, 5, 100]) * MILLISECOND,
+        read_percent: choices.pick(on, &[40, 10, 70]),
+        delete_percent: choices.pick(on, &[0, 5, 10]),
+        padding_bytes: choices.pick(on, &[0, 100, 700]),
+        gather: choices.pick(on, &[0, 0, 2, 10]) * MILLISECOND,
+        patience: election_timeout * choices.between(on, 3, 8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_drawn_setting_is_one_that_the_core_takes() {
+        for seed in 0..300 {
+            let mut choices = Choices::from_seed(seed);
+            let drawn = Settings::draw(&mut choices, Profile::Swarm, None, 20 * SECOND);
+            let mut config = quorate_core::Config::new(quorate_core::NodeId::of(1), seed);
+            config.election_timeout = drawn.election_timeout;
+            config.heartbeat_interval = drawn.heartbeat_interval;
+            config.commit_notify_delay = drawn.commit_notify_delay;
+            config.max_message_bytes = drawn.max_message_bytes;
+            config.max_inflight_messages = drawn.max_inflight_messages;
+            config.max_apply_bytes = drawn.max_apply_bytes;
+            assert_eq!(config.validate(), Ok(()), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_profile_is_found_by_its_name() {
+        for profile in Profile::ALL {
+            assert_eq!(Profile::parse(profile.name()), Some(profile));
+        }
+        assert_eq!(Profile::parse("none"), None);
+    }
+}

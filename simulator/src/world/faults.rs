@@ -1,0 +1,148 @@
+//! How the plan is carried out.
+
+use quorate_core::Nanos;
+
+use super::{Event, Trigger, World};
+use crate::{
+    choices::Stream,
+    marks::Mark,
+    network::Network,
+    oracle::Violation,
+    plan::{Fault, Planned, Target, When},
+    profile::MILLISECOND,
+};
+
+impl World {
+    pub(super) fn schedule_plan(&mut self) {
+        for (planned, fault) in self.plan.faults.clone().into_iter().enumerate() {
+            match fault.when {
+                When::At(at) => self.push_at(at, Event::Fault { planned }),
+                When::On { after, pattern, nth } => {
+                    self.triggers.push(Trigger { planned, pattern, after, left: nth.max(1) });
+                }
+            }
+        }
+        self.push_at(self.settings.fault_time, Event::Heal);
+    }
+
+    /// A fault strikes.
+    pub(super) fn strike(&mut self, planned: usize, cause: u64) -> Result<(), Violation> {
+        let Some(fault) = self.planned(planned) else { return Ok(()) };
+        if self.healed_at.is_some() {
+            return Ok(());
+        }
+        if matches!(fault.when, When::On { .. }) {
+            self.marks.reach(Mark::FaultOnEvent);
+        }
+        self.stats.faults += 1;
+        self.note(8, planned as u64, &[]);
+        self.say(|_| format!("fault: {fault}"));
+        match fault.target {
+            Target::Node(node) => self.strike_node(planned, &fault, node % self.settings.nodes),
+            Target::Leader => self.strike_node(planned, &fault, self.leader()),
+            Target::Cause => self.strike_node(planned, &fault, cause),
+            Target::Everyone => {
+                for node in 0..self.settings.nodes {
+                    self.strike_node(planned, &fault, node);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All faults end with the time for faults.
+    fn until(&self, duration: Nanos) -> Nanos {
+        (self.now + duration).min(self.settings.fault_time).max(self.now)
+    }
+
+    fn strike_node(&mut self, planned: usize, fault: &Planned, number: u64) {
+        let until = self.until(fault.duration);
+        let now = self.now;
+        let chance = self.choices.draw(Stream::Disk(number), u64::MAX);
+        let node = &mut self.nodes[number as usize];
+        match fault.fault {
+            Fault::Kill | Fault::PowerLoss => {
+                node.crash_again = fault.again;
+                self.crash_until(number, fault.fault, until, planned);
+            }
+            Fault::Pause => {
+                node.paused_until = node.paused_until.max(until);
+                self.marks.reach(Mark::Paused);
+            }
+            Fault::Partition(split) => {
+                let blocked = Network::blocked_by(split, number, self.settings.nodes);
+                self.network.block(&blocked, true);
+                self.push_at(until, Event::PartitionEnds { blocked });
+            }
+            Fault::Lossy { drop_ppm } => self.trouble(number, drop_ppm, 0, until),
+            Fault::Slow { by } => self.trouble(number, 0, by, until),
+            Fault::Drift { ppm } => {
+                node.clock.set_drift(now, ppm);
+                self.marks.reach(Mark::ClockDrifted);
+                self.clock_changed(number);
+            }
+            Fault::Jump { by } => {
+                node.clock.jump(now, by);
+                self.marks.add(Mark::ClockSteppedBack, u64::from(by < 0));
+                self.clock_changed(number);
+            }
+            Fault::StallDisk => {
+                node.stalled_until = node.stalled_until.max(until);
+                self.marks.reach(Mark::DiskStalled);
+            }
+            Fault::FailDisk { after } => node.disk.fail_after(after, chance),
+        }
+    }
+
+    fn trouble(&mut self, node: u64, drop_ppm: u64, slower: Nanos, until: Nanos) {
+        self.network.trouble(node, drop_ppm, slower);
+        self.push_at(until, Event::TroubleEnds { node });
+    }
+
+    fn clock_changed(&mut self, number: u64) {
+        if let Some(life) = &mut self.nodes[number as usize].life {
+            life.tick_at = None;
+        }
+        self.schedule_tick(number);
+    }
+
+    fn crash_until(&mut self, number: u64, fault: Fault, until: Nanos, planned: usize) {
+        self.crash(number, fault);
+        let node = &self.nodes[number as usize];
+        let (lives, again) = (node.lives, node.crash_again);
+        self.push_at(until.max(self.now + 1), Event::Restart { node: number, lives });
+        if again > 0 {
+            let soon = self.choices.draw(Stream::Process(number), 300 * MILLISECOND);
+            let at = until + soon;
+            self.push_at(at, Event::CrashAgain { node: number, life: lives + 1, planned });
+        }
+    }
+
+    /// The next crash of a loop.
+    pub(super) fn crash_again(
+        &mut self,
+        number: u64,
+        life: u64,
+        planned: usize,
+    ) -> Result<(), Violation> {
+        let Some(fault) = self.planned(planned) else { return Ok(()) };
+        if self.healed_at.is_some() || self.nodes[number as usize].living(life).is_none() {
+            return Ok(());
+        }
+        self.stats.faults += 1;
+        self.nodes[number as usize].crash_again -= 1;
+        let until = self.until(fault.duration / 4);
+        self.crash_until(number, fault.fault, until, planned);
+        Ok(())
+    }
+
+    /// A node stopped since its disk failed: its process ends and is started again.
+    pub(super) fn halted(&mut self, number: u64) {
+        self.say(|_| format!("node {number} halts, since its disk failed"));
+        self.crash(number, Fault::Kill);
+        let delay = self.choices.between(Stream::Process(number), 1, 500) * MILLISECOND;
+        let lives = self.nodes[number as usize].lives;
+        let at = self.until(delay).max(self.now + 1);
+        self.push_at(at, Event::Restart { node: number, lives });
+    }
+}

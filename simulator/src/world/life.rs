@@ -1,0 +1,265 @@
+//! A node's process: how it starts, what comes in, how it ends.
+
+use bytes::Bytes;
+use quorate_core::Timestamp;
+use quorate_driver::{Driver, LogStore};
+use quorate_kv::Kv;
+
+use super::{Event, World};
+use crate::{
+    choices::Stream,
+    marks::Mark,
+    node::{Judged, Life},
+    oracle::{Violation, election::View},
+    plan::{Fault, Pattern},
+    profile::MILLISECOND,
+    store,
+};
+
+impl World {
+    /// Starts a node from what its disk holds.
+    pub(super) fn start(&mut self, number: u64) -> Result<(), Violation> {
+        let at = number as usize;
+        let node = &mut self.nodes[at];
+        node.lives += 1;
+        self.oracles.machine.restart(number);
+        let opened = store::open(&node.disk, node.id, &self.settings);
+        if node.disk.has_stopped() {
+            self.marks.reach(Mark::StoppedInOpen);
+            return self.start_failed(number);
+        }
+        if opened.is_err() && node.disk.has_failed() {
+            return self.start_failed(number);
+        }
+        let (store, recovered) = opened
+            .map_err(|error| Violation::OpenFailed { node: number, error: error.to_string() })?;
+        node.disk.disarm();
+        let mirror = &mut self.oracles.durable[at];
+        let found = mirror.recover(number, &recovered)?;
+        self.marks.add(Mark::UntoldWriteRecovered, u64::from(found.kept > 0));
+        self.marks.add(Mark::PartOfGroupRecovered, u64::from(found.kept > 0 && found.lost > 0));
+        self.marks.add(Mark::GroupLost, u64::from(found.kept == 0 && found.lost > 0));
+        let held = mirror.hard_state();
+        let persisted = recovered.found_or_bootstrap(self.founding.clone());
+        let driver = Driver::restore(node.config.clone(), persisted, node.clock.read(self.now))
+            .map_err(|error| Violation::RestoreFailed { node: number, error: error.to_string() })?;
+        let status = driver.raft().status();
+        // A group of one may campaign at once; else the core starts where the disk stands.
+        let same = (held.term, held.voted_for) == (status.term, status.voted_for);
+        if !same && held.term >= status.term && held.term > 0 {
+            let found = quorate_core::HardState {
+                term: status.term,
+                voted_for: status.voted_for,
+                promise: status.promise,
+            };
+            return Err(Violation::RestoredOther { node: number, found, held });
+        }
+        let view = View::of(&status);
+        node.life = Some(Life {
+            driver,
+            store,
+            machine: Kv::default(),
+            writing: None,
+            applying: None,
+            view: View { commit: 0, ..view },
+            tick_at: None,
+            inbox: Vec::new(),
+        });
+        self.note(1, number, &[]);
+        self.say(|_| format!("node {number} starts with term {}, {:?}", view.term, view.last));
+        if self.nodes[at].lives > 1 {
+            self.stats.restarts += 1;
+            self.observe(Pattern::Restarted, number);
+        }
+        self.pump(number)
+    }
+
+    /// The log did not open, as the disk stopped or failed: another try a little later.
+    fn start_failed(&mut self, number: u64) -> Result<(), Violation> {
+        let stream = Stream::Disk(number);
+        let (power, chance) = (self.choices.draw(stream, 2), self.choices.draw(stream, u64::MAX));
+        self.say(|_| format!("node {number} stops while it opens its log"));
+        let node = &mut self.nodes[number as usize];
+        if power == 1 { node.disk.lose_power(chance) } else { node.disk.kill(chance) }
+        let lives = node.lives;
+        self.push(MILLISECOND, Event::Restart { node: number, lives });
+        Ok(())
+    }
+
+    /// The time has come to start a node again.
+    pub(super) fn restart(&mut self, number: u64, lives: u64) -> Result<(), Violation> {
+        let node = &self.nodes[number as usize];
+        if node.life.is_some() || node.lives != lives {
+            return Ok(());
+        }
+        let stream = Stream::Disk(number);
+        let [stops, after, chance] =
+            [8, 24, u64::MAX].map(|bound| self.choices.draw(stream, bound));
+        let crashes = self.settings.families.crashes || self.settings.families.triggers;
+        if self.healed_at.is_none() && crashes && stops == 7 {
+            self.nodes[number as usize].disk.stop_after(after, chance);
+        }
+        self.start(number)
+    }
+
+    /// A process ends; what its disk was writing gets as far as is drawn.
+    pub(super) fn crash(&mut self, number: u64, fault: Fault) {
+        let stream = Stream::Disk(number);
+        let [after, torn, chance] =
+            [8, u64::MAX, u64::MAX].map(|bound| self.choices.draw(stream, bound));
+        let node = &mut self.nodes[number as usize];
+        node.paused_until = 0;
+        let Some(mut life) = node.life.take() else {
+            // Down already: a killed machine may still lose its power.
+            if fault == Fault::PowerLoss {
+                node.disk.lose_power(chance);
+            }
+            return;
+        };
+        if let Some(job) = life.writing.take() {
+            self.marks.reach(Mark::CrashedWhileWriting);
+            node.disk.disarm();
+            node.disk.stop_after(after, torn);
+            let _ = life.store.write(job.writes());
+        }
+        if fault == Fault::PowerLoss {
+            node.disk.lose_power(chance);
+        } else {
+            node.disk.kill(chance);
+        }
+        self.note(2, number, &[]);
+        self.say(|_| format!("node {number} crashes: {fault:?}"));
+        if self.nodes.iter().all(|node| node.life.is_none()) && self.nodes.len() > 1 {
+            self.marks.reach(Mark::AllDown);
+        }
+        self.hang_up(number);
+    }
+
+    /// A message arrives.
+    pub(super) fn deliver(
+        &mut self,
+        from: u64,
+        to: u64,
+        life: u64,
+        bytes: Bytes,
+    ) -> Result<(), Violation> {
+        if self.postponed(to, || Event::Deliver { from, to, life, bytes: bytes.clone() }) {
+            return Ok(());
+        }
+        if self.nodes[from as usize].lives != life {
+            self.marks.reach(Mark::OldLifeMessage);
+        }
+        let sender = self.nodes[from as usize].id;
+        let node = &mut self.nodes[to as usize];
+        let at = node.clock.read(self.now);
+        let Some(running) = &mut node.life else { return Ok(()) };
+        let message = quorate_codec::decode_message(bytes)
+            .map_err(|error| Violation::Codec { node: from, detail: error.to_string() })?;
+        if self.trace.is_some() {
+            let line = format!("{message:?}");
+            self.say(|_| format!("{to} hears from {from}: {line}"));
+            if let Some(running) = &mut self.nodes[to as usize].life {
+                running.driver.receive(sender, message, at);
+            }
+        } else {
+            running.driver.receive(sender, message, at);
+        }
+        self.note(3, from << 8 | to, &[]);
+        self.pump(to)
+    }
+
+    /// A deadline may have come.
+    pub(super) fn tick(
+        &mut self,
+        number: u64,
+        life: u64,
+        deadline: Timestamp,
+    ) -> Result<(), Violation> {
+        let (now, at) = (self.now, number as usize);
+        if self.nodes[at].living(life).is_none_or(|running| running.tick_at != Some(deadline)) {
+            return Ok(());
+        }
+        if self.postponed(number, || Event::Tick { node: number, life, deadline }) {
+            return Ok(());
+        }
+        let node = &mut self.nodes[at];
+        let time = node.clock.read(now);
+        let Some(running) = &mut node.life else { return Ok(()) };
+        running.tick_at = None;
+        if running.driver.deadline().is_some_and(|deadline| deadline <= time) {
+            running.driver.tick(time);
+            self.note(4, number, &[]);
+            return self.pump(number);
+        }
+        self.schedule_tick(number);
+        Ok(())
+    }
+
+    /// Puts a tick into the queue for the deadline, unless there is one.
+    pub(super) fn schedule_tick(&mut self, number: u64) {
+        let node = &mut self.nodes[number as usize];
+        let life = node.lives;
+        let Some(running) = &mut node.life else { return };
+        let Some(deadline) = running.driver.deadline() else { return };
+        if running.tick_at.is_some_and(|earlier| earlier <= deadline) {
+            return;
+        }
+        running.tick_at = Some(deadline);
+        let at = node.clock.when(deadline).max(self.now);
+        self.push_at(at, Event::Tick { node: number, life, deadline });
+    }
+
+    /// The disk has done, or failed, what it was writing.
+    pub(super) fn write_done(&mut self, number: u64, life: u64) -> Result<(), Violation> {
+        if self.nodes[number as usize].living(life).is_none()
+            || self.postponed(number, || Event::WriteDone { node: number, life })
+        {
+            return Ok(());
+        }
+        let now = self.now;
+        let node = &mut self.nodes[number as usize];
+        if node.stalled_until > now {
+            let until = node.stalled_until;
+            self.push_at(until, Event::WriteDone { node: number, life });
+            return Ok(());
+        }
+        let time = node.clock.read(now);
+        let disk = &node.disk;
+        let Some(running) = &mut node.life else { return Ok(()) };
+        let Some(job) = running.writing.take() else { return Ok(()) };
+        let result = running.store.write(job.writes());
+        match &result {
+            Ok(()) => self.oracles.durable[number as usize].complete(),
+            Err(error) if !disk.has_failed() => {
+                return Err(Violation::WriteFailed { node: number, error: error.to_string() });
+            }
+            Err(_) => {}
+        }
+        running.driver.write_done(job.done(result), time);
+        self.note(5, number, &[]);
+        self.pump(number)
+    }
+
+    /// The state machine applies what it was given.
+    pub(super) fn apply_done(&mut self, number: u64, life: u64) -> Result<(), Violation> {
+        if self.nodes[number as usize].living(life).is_none()
+            || self.postponed(number, || Event::ApplyDone { node: number, life })
+        {
+            return Ok(());
+        }
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(self.now);
+        let Some(running) = &mut node.life else { return Ok(()) };
+        let Some(job) = running.applying.take() else { return Ok(()) };
+        let entries = job.entries().clone();
+        let mut judged = Judged { machine: &mut running.machine, answers: Vec::new() };
+        let done = job.run(&mut judged);
+        for (entry, answer) in entries.iter().zip(judged.answers) {
+            self.oracles.machine.applied(number, entry, answer, &self.oracles.log)?;
+        }
+        self.oracles.machine.fingerprint(number, running.machine.fingerprint())?;
+        running.driver.apply_done(done, time);
+        self.note(6, number, &[]);
+        self.pump(number)
+    }
+}

@@ -1,0 +1,400 @@
+//! A cluster with everything around it, and the one queue of events that moves it.
+//!
+//! A run is a loop: take the next event, hand it to the node or client that it concerns, take what
+//! follows from it, judge it.
+
+mod clients;
+mod faults;
+mod life;
+mod pump;
+mod recovery;
+mod stats;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use quorate_core::{Config, Configuration, Index, Nanos, NodeId, RequestId, Timestamp};
+
+use crate::{
+    choices::{Choices, Stream},
+    client::{Answer, Client},
+    clock::Clock,
+    disk::SimDisk,
+    hash::{mix, mix_bytes},
+    history::History,
+    marks::{Mark, Marks},
+    network::{Blocked, Network},
+    node::Node,
+    oracle::{Oracles, Violation},
+    plan::{Pattern, Plan, Planned},
+    profile::{Profile, SECOND, Settings},
+    queue::Queue,
+};
+
+pub use stats::Stats;
+
+/// After everything has healed, the group has this many election timeouts to elect a leader, commit
+/// a new write and bring every node to the same state.
+pub const LIVENESS_TIMEOUTS: u64 = 40;
+/// More events than this at one moment mean that something spins.
+const SPIN_LIMIT: u64 = 200_000;
+
+/// Something that will happen.
+#[derive(Clone, Debug)]
+enum Event {
+    Deliver { from: u64, to: u64, life: u64, bytes: Bytes },
+    Tick { node: u64, life: u64, deadline: Timestamp },
+    WriteDone { node: u64, life: u64 },
+    ApplyDone { node: u64, life: u64 },
+    Gather { node: u64, life: u64 },
+    Restart { node: u64, lives: u64 },
+    Fault { planned: usize },
+    CrashAgain { node: u64, life: u64, planned: usize },
+    PartitionEnds { blocked: Blocked },
+    TroubleEnds { node: u64 },
+    Begin { client: u64 },
+    Attempt { client: u64, operation: usize },
+    Arrive { client: u64, request: RequestId, node: u64 },
+    Tell { client: u64, request: RequestId, answer: Answer },
+    GiveUp { client: u64, operation: usize },
+    Heal,
+    Inspect,
+}
+
+/// A fault that waits for an event.
+#[derive(Clone, Copy, Debug)]
+struct Trigger {
+    planned: usize,
+    pattern: Pattern,
+    after: Nanos,
+    left: u64,
+}
+
+/// A request that a node has.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    client: u64,
+    key: u64,
+    node: u64,
+    /// The last committed index when it came in.
+    committed: Index,
+}
+
+/// What decides a run: everything else follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// All drawn numbers follow from it.
+    pub seed: u64,
+    /// Which kinds of trouble.
+    pub profile: Profile,
+    /// How many nodes; drawn where none is given.
+    pub nodes: Option<u64>,
+    /// How long; two thirds have faults, then everything heals and the run ends once all is well,
+    /// or when [`LIVENESS_TIMEOUTS`] are over.
+    pub time: Nanos,
+}
+
+impl Recipe {
+    /// A swarm run of 20 seconds.
+    pub fn new(seed: u64) -> Recipe {
+        Recipe { seed, profile: Profile::Swarm, nodes: None, time: 20 * SECOND }
+    }
+}
+
+/// A cluster and its surroundings.
+#[derive(Debug)]
+pub struct World {
+    settings: Settings,
+    plan: Plan,
+    choices: Choices,
+    queue: Queue<Event>,
+    now: Nanos,
+    hash: u64,
+    nodes: Vec<Node>,
+    founding: Arc<Configuration>,
+    network: Network,
+    oracles: Oracles,
+    clients: Vec<Client>,
+    history: History,
+    moment: u64,
+    next_request: RequestId,
+    requests: BTreeMap<RequestId, Request>,
+    triggers: Vec<Trigger>,
+    /// Faults whose event has come, with its cause.
+    struck: Vec<(usize, u64)>,
+    healed_at: Option<Nanos>,
+    write_since_heal: bool,
+    finished: bool,
+    stats: Stats,
+    marks: Marks,
+    trace: Option<Vec<String>>,
+    scratch: Vec<u8>,
+    same_moment: u64,
+}
+
+impl World {
+    /// A world at its start.
+    ///
+    /// # Errors
+    /// Where a node does not start.
+    pub fn new(recipe: Recipe) -> Result<World, Violation> {
+        let mut choices = Choices::from_seed(recipe.seed);
+        let settings = Settings::draw(&mut choices, recipe.profile, recipe.nodes, recipe.time);
+        let plan = Plan::draw(&mut choices, recipe.profile, &settings);
+        World::with(choices, settings, plan)
+    }
+
+    /// A world with these settings and faults.
+    ///
+    /// # Errors
+    /// Where a node does not start.
+    pub fn with(
+        mut choices: Choices,
+        settings: Settings,
+        plan: Plan,
+    ) -> Result<World, Violation> {
+        let nodes: Vec<Node> =
+            (0..settings.nodes).map(|number| node(&mut choices, &settings, number)).collect();
+        let clients = settings.workload.clients;
+        let mut world = World {
+            founding: Arc::new(Configuration::new(nodes.iter().map(|node| node.id))),
+            network: Network::new(settings.link),
+            oracles: Oracles::new(settings.nodes),
+            clients: (0..clients).map(Client::new).collect(),
+            settings,
+            plan,
+            choices,
+            queue: Queue::default(),
+            now: 0,
+            hash: 0,
+            nodes,
+            history: History::default(),
+            moment: 0,
+            next_request: 1,
+            requests: BTreeMap::new(),
+            triggers: Vec::new(),
+            struck: Vec::new(),
+            healed_at: None,
+            write_since_heal: false,
+            finished: false,
+            stats: Stats::default(),
+            marks: Marks::default(),
+            trace: None,
+            scratch: Vec::new(),
+            same_moment: 0,
+        };
+        world.schedule_plan();
+        for client in 0..clients {
+            let delay = world.choices.draw(Stream::Client(client), world.settings.workload.think);
+            world.push(delay, Event::Begin { client });
+        }
+        for node in 0..world.settings.nodes {
+            world.start(node)?;
+        }
+        Ok(world)
+    }
+
+    /// Keeps a line for each thing that happens from now on.
+    pub fn keep_trace(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    /// Takes the lines kept so far.
+    pub fn take_trace(&mut self) -> Vec<String> {
+        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What the seed was expanded to.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The faults.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// True time, which no node sees.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// A hash over everything that has happened, message bytes included.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats;
+        stats.simulated = self.now;
+        stats.elections = self.oracles.election.count();
+        stats.commits = self.oracles.log.last_committed();
+        stats.messages = self.network.counters.sent;
+        stats
+    }
+
+    /// What clients saw so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Takes the next event in; false once the run is over.
+    ///
+    /// # Errors
+    /// The first property that does not hold.
+    pub fn step(&mut self) -> Result<bool, Violation> {
+        if self.finished {
+            return Ok(false);
+        }
+        let Some((at, event)) = self.queue.pop() else { return Ok(false) };
+        self.same_moment = if at > self.now { 0 } else { self.same_moment + 1 };
+        if self.same_moment > SPIN_LIMIT {
+            let what = format!("more than {SPIN_LIMIT} events at one moment, lastly {event:?}");
+            return Err(Violation::Stuck { timeouts: 0, what });
+        }
+        self.now = at;
+        self.stats.events += 1;
+        self.dispatch(event)?;
+        while let Some((planned, cause)) = self.struck.pop() {
+            self.strike(planned, cause)?;
+        }
+        Ok(!self.finished)
+    }
+
+    fn dispatch(&mut self, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::Deliver { from, to, life, bytes } => self.deliver(from, to, life, bytes),
+            Event::Tick { node, life, deadline } => self.tick(node, life, deadline),
+            Event::WriteDone { node, life } => self.write_done(node, life),
+            Event::ApplyDone { node, life } => self.apply_done(node, life),
+            Event::Gather { node, life } => self.propose(node, life),
+            Event::Restart { node, lives } => self.restart(node, lives),
+            Event::Fault { planned } => {
+                let cause = self.leader();
+                self.strike(planned, cause)
+            }
+            Event::CrashAgain { node, life, planned } => self.crash_again(node, life, planned),
+            Event::PartitionEnds { blocked } => {
+                if self.healed_at.is_none() {
+                    self.network.block(&blocked, false);
+                }
+                Ok(())
+            }
+            Event::TroubleEnds { node } => {
+                self.network.trouble(node, 0, 0);
+                Ok(())
+            }
+            Event::Begin { client } => self.begin(client),
+            Event::Attempt { client, operation } => self.attempt(client, operation),
+            Event::Arrive { client, request, node } => self.arrive(client, request, node),
+            Event::Tell { client, request, answer } => self.tell(client, request, answer),
+            Event::GiveUp { client, operation } => self.give_up(client, operation),
+            Event::Heal => self.heal(),
+            Event::Inspect => self.inspect(),
+        }
+    }
+
+    /// Adds an event `delay` from now.
+    fn push(&mut self, delay: Nanos, event: Event) {
+        self.push_at(self.now + delay, event);
+    }
+
+    fn push_at(&mut self, at: Nanos, event: Event) {
+        let tie = self.choices.draw(Stream::Ties, 1 << 16) as u32;
+        self.queue.push(at, tie, event);
+    }
+
+    /// Mixes what happens into the run's hash.
+    fn note(&mut self, what: u64, who: u64, bytes: &[u8]) {
+        self.hash = mix(mix(mix(self.hash, what), self.now), who);
+        if !bytes.is_empty() {
+            self.hash = mix_bytes(self.hash, bytes);
+        }
+    }
+
+    /// Keeps a line of the trace, where one is kept.
+    fn say(&mut self, line: impl FnOnce(&World) -> String) {
+        if self.trace.is_some() {
+            let line = format!("{} {}", crate::plan::seconds(self.now), line(self));
+            if let Some(trace) = &mut self.trace {
+                trace.push(line);
+            }
+        }
+    }
+
+    /// Whoever leads the newest term; node 0 where none does.
+    fn leader(&self) -> u64 {
+        self.oracles.election.newest().map_or(0, |(_, node)| node)
+    }
+
+    /// Postpones an event for a process that stands still.
+    fn postponed(&mut self, node: u64, event: impl FnOnce() -> Event) -> bool {
+        let until = self.nodes[node as usize].paused_until;
+        if until <= self.now {
+            return false;
+        }
+        self.push_at(until, event());
+        true
+    }
+
+    /// Something was done that a fault may wait for.
+    fn observe(&mut self, pattern: Pattern, node: u64) {
+        if self.triggers.is_empty() {
+            return;
+        }
+        let now = self.now;
+        let struck = &mut self.struck;
+        self.triggers.retain_mut(|trigger| {
+            if trigger.pattern != pattern || now < trigger.after {
+                return true;
+            }
+            trigger.left -= 1;
+            if trigger.left == 0 {
+                struck.push((trigger.planned, node));
+            }
+            trigger.left > 0
+        });
+    }
+
+    fn planned(&self, planned: usize) -> Option<Planned> {
+        self.plan.faults.get(planned).copied()
+    }
+
+    /// What was reached, from what was counted.
+    pub fn marks(&self) -> Marks {
+        let mut marks = self.marks.clone();
+        let network = self.network.counters;
+        marks.add(Mark::MessageLost, network.dropped);
+        marks.add(Mark::PartitionBlocked, network.blocked);
+        marks.add(Mark::MessageRepeated, network.duplicated);
+        marks.add(Mark::MessageOvertook, network.reordered);
+        for node in &self.nodes {
+            stats::mark_disk(&mut marks, node.disk.counters());
+        }
+        marks
+    }
+}
+
+fn node(choices: &mut Choices, settings: &Settings, number: u64) -> Node {
+    let id = NodeId::of(number + 1);
+    let mut config = Config::new(id, choices.draw(Stream::Core(number), u64::MAX));
+    config.election_timeout = settings.election_timeout;
+    config.heartbeat_interval = settings.heartbeat_interval;
+    config.commit_notify_delay = settings.commit_notify_delay;
+    config.max_message_bytes = settings.max_message_bytes;
+    config.max_inflight_messages = settings.max_inflight_messages;
+    config.max_apply_bytes = settings.max_apply_bytes;
+    Node {
+        number,
+        id,
+        config: Arc::new(config),
+        disk: SimDisk::new(),
+        clock: Clock::new(SECOND + choices.draw(Stream::Clock(number), 3_600 * SECOND)),
+        life: None,
+        lives: 0,
+        paused_until: 0,
+        stalled_until: 0,
+        crash_again: 0,
+    }
+}

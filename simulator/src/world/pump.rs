@@ -1,0 +1,266 @@
+//! What follows from a step of a node: judge it, send, answer, hand out its next work.
+
+use quorate_core::{AppendOutcome, Body, Message, NodeId, Refusal, RoleKind};
+use quorate_driver::Outcome;
+use quorate_kv::Response;
+
+use super::{Event, World};
+use crate::{
+    choices::Stream,
+    client::{Answer, key_bytes, value_of},
+    marks::Mark,
+    oracle::{Violation, election::View, read::Floors},
+    plan::Pattern,
+};
+
+impl World {
+    /// Takes everything that a node's last step asks for.
+    pub(super) fn pump(&mut self, number: u64) -> Result<(), Violation> {
+        self.look(number)?;
+        self.send_all(number)?;
+        if self.struck.is_empty() {
+            self.outcomes(number)?;
+            self.hand_out(number)?;
+            self.schedule_tick(number);
+        }
+        Ok(())
+    }
+
+    /// Compares what the node shows now with what it showed before.
+    fn look(&mut self, number: u64) -> Result<(), Violation> {
+        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
+        let raft = life.driver.raft();
+        raft.check().map_err(|violation| Violation::Core { node: number, violation })?;
+        let status = raft.status();
+        let (before, after) = (life.view, View::of(&status));
+        if before == after {
+            return Ok(());
+        }
+        let log = status.log;
+        let oracles = &mut self.oracles;
+        oracles.election.step(number, &before, &after, |index| log.term_at(index))?;
+        let begins = after.role == RoleKind::Leader
+            && (before.role != RoleKind::Leader || before.term != after.term);
+        if begins {
+            oracles.log.leads(number, after.term, |index| log.term_at(index))?;
+        }
+        let commits = after.commit > before.commit;
+        if commits {
+            oracles.commit(number, before.commit, after.commit, |index| log.term_at(index))?;
+        }
+        life.view = after;
+        self.look_after(number, &before, &after, begins, commits);
+        Ok(())
+    }
+
+    /// Marks, traces and triggers of a change.
+    fn look_after(
+        &mut self,
+        number: u64,
+        before: &View,
+        after: &View,
+        begins: bool,
+        commits: bool,
+    ) {
+        if before.role == RoleKind::Leader && after.role != RoleKind::Leader {
+            self.marks.reach(Mark::LeaderDeposed);
+        }
+        if before.role == RoleKind::Candidate && after.role != RoleKind::Leader {
+            self.marks.reach(Mark::ElectionFailed);
+        }
+        if (before.role, before.term) != (after.role, after.term) {
+            let (role, term, last) = (after.role, after.term, after.last);
+            self.say(|_| format!("node {number} is {role:?} in term {term}, log ends {last:?}"));
+        }
+        if begins {
+            self.observe(Pattern::BecameLeader, number);
+        }
+        if commits {
+            let commit = after.commit;
+            self.say(|_| format!("node {number} commits through {commit}"));
+            self.observe(Pattern::Committed, number);
+        }
+    }
+
+    fn send_all(&mut self, number: u64) -> Result<(), Violation> {
+        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
+        let sends: Vec<(NodeId, Message)> = life.driver.drain_sends().collect();
+        let leads = life.view.role == RoleKind::Leader;
+        let count = sends.len();
+        for (place, (to, message)) in sends.into_iter().enumerate() {
+            let to = to.get() - 1;
+            self.judge_send(number, to, &message)?;
+            self.send(number, to, &message)?;
+            let more = place + 1 < count;
+            self.observe_send(number, &message, more);
+            if !self.struck.is_empty() {
+                // It crashes here: what is left is never sent.
+                if more && leads {
+                    self.marks.reach(Mark::LeaderCrashedMidBroadcast);
+                }
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn observe_send(&mut self, number: u64, message: &Message, more: bool) {
+        match &message.body {
+            Body::VoteAnswer(answer) if answer.granted => {
+                self.observe(Pattern::VoteGranted, number);
+            }
+            Body::VoteRequest(_) => self.observe(Pattern::VoteAsked, number),
+            Body::AppendRequest(request) if more && !request.entries.is_empty() => {
+                self.observe(Pattern::MidBroadcast, number);
+            }
+            Body::AppendAnswer(answer) if answer.outcome != AppendOutcome::Matched { index: 0 } => {
+                self.observe(Pattern::Acknowledged, number);
+            }
+            Body::PreVoteRequest(_)
+            | Body::PreVoteAnswer(_)
+            | Body::VoteAnswer(_)
+            | Body::AppendRequest(_)
+            | Body::AppendAnswer(_) => {}
+        }
+    }
+
+    fn judge_send(&self, number: u64, to: u64, message: &Message) -> Result<(), Violation> {
+        let mirror = &self.oracles.durable[number as usize];
+        let leader = self.nodes[to as usize].life.as_ref().map(|life| life.driver.raft().status());
+        let leader = leader
+            .filter(|status| status.role == RoleKind::Leader && status.term == message.term);
+        mirror.sent(number, to, message, |index| {
+            leader.as_ref().and_then(|status| status.log.term_at(index))
+        })?;
+        if self.settings.nodes == 1 {
+            return Ok(());
+        }
+        mirror.confirmed(number, to, message, self.settings.election_timeout)
+    }
+
+    fn send(&mut self, from: u64, to: u64, message: &Message) -> Result<(), Violation> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        quorate_codec::encode_message(message, &mut scratch);
+        self.note(7, from << 8 | to, &scratch);
+        let life = self.nodes[from as usize].lives;
+        let arrivals = self.network.send(&mut self.choices, from, to, self.now);
+        let bytes = bytes::Bytes::copy_from_slice(&scratch);
+        self.scratch = scratch;
+        // A share of messages is compared with what comes out of the codec again.
+        if self.hash & 0xf == 0 {
+            let back = quorate_codec::decode_message(bytes.clone());
+            if back.as_ref() != Ok(message) {
+                let detail = format!("{message:?} came back as {back:?}");
+                return Err(Violation::Codec { node: from, detail });
+            }
+        }
+        self.say(|_| match arrivals[0] {
+            Some(_) => format!("{from} to {to}: {message:?}"),
+            None => format!("{from} to {to}, lost: {message:?}"),
+        });
+        for at in arrivals.into_iter().flatten() {
+            self.push_at(at, Event::Deliver { from, to, life, bytes: bytes.clone() });
+        }
+        Ok(())
+    }
+
+    fn outcomes(&mut self, number: u64) -> Result<(), Violation> {
+        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
+        let outcomes: Vec<Outcome<Response>> = life.driver.drain_outcomes().collect();
+        outcomes.into_iter().try_for_each(|outcome| self.outcome(number, outcome))
+    }
+
+    fn outcome(&mut self, number: u64, outcome: Outcome<Response>) -> Result<(), Violation> {
+        match outcome {
+            Outcome::Done { request, log_id, response } => {
+                let existed = match response {
+                    Response::Put { .. } => None,
+                    Response::Deleted { existed, .. } => Some(existed),
+                    Response::None | Response::BadCommand(_) => {
+                        let response = format!("{response:?}");
+                        return Err(Violation::OddResponse { node: number, response });
+                    }
+                };
+                self.reply(number, request, Answer::Wrote { place: log_id, existed });
+            }
+            Outcome::Refused { request, reason } => {
+                if reason == Refusal::NoQuorum {
+                    self.marks.reach(Mark::ReadWithoutQuorum);
+                }
+                self.reply(number, request, Answer::Refused { leader: hint(reason) });
+            }
+            Outcome::Replaced { request, .. } => {
+                self.marks.reach(Mark::ProposalReplaced);
+                self.reply(number, request, Answer::Refused { leader: None });
+            }
+            Outcome::Unknown { request } => self.reply(number, request, Answer::Unknown),
+            Outcome::ReadReady { request, index } => self.read_ready(number, request, index)?,
+            Outcome::RoleChanged { .. } => {}
+            Outcome::Misuse(misuse) => return Err(Violation::Misuse { node: number, misuse }),
+            Outcome::Halted(halt) => {
+                if !self.nodes[number as usize].disk.has_failed() {
+                    return Err(Violation::Halted { node: number, halt });
+                }
+                self.halted(number);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_ready(&mut self, number: u64, request: u64, index: u64) -> Result<(), Violation> {
+        let Some(asked) = self.requests.get(&request).copied() else { return Ok(()) };
+        Floors::named(number, asked.committed, index)?;
+        let Some(life) = &self.nodes[number as usize].life else { return Ok(()) };
+        let value = life.machine.get(&key_bytes(asked.key)).map(|value| value_of(&value.bytes));
+        let applied = life.driver.applied();
+        self.reply(number, request, Answer::Read { value, applied });
+        Ok(())
+    }
+
+    /// Begins the next write and the next apply.
+    fn hand_out(&mut self, number: u64) -> Result<(), Violation> {
+        let node = &mut self.nodes[number as usize];
+        let life_number = node.lives;
+        let Some(life) = &mut node.life else { return Ok(()) };
+        let stream = Stream::Process(number);
+        if let Some(job) = life.driver.next_apply() {
+            life.applying = Some(job);
+            let delay = self.choices.draw(stream, self.settings.apply_spread + 1);
+            self.push(delay, Event::ApplyDone { node: number, life: life_number });
+        }
+        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
+        let Some(job) = life.driver.next_write() else { return Ok(()) };
+        if job.writes().len() > 1 {
+            self.marks.reach(Mark::GroupCommit);
+        }
+        let mirror = &mut self.oracles.durable[number as usize];
+        for write in job.writes() {
+            if write.truncate_from <= mirror.last_index() {
+                self.marks.reach(Mark::ConflictTruncation);
+            }
+            for (index, slot) in mirror.begin(write) {
+                self.oracles.log.record(number, index, slot)?;
+            }
+        }
+        life.writing = Some(job);
+        let spread = self.choices.draw(stream, self.settings.write_spread + 1);
+        let delay = self.settings.write_time + spread;
+        self.push(delay, Event::WriteDone { node: number, life: life_number });
+        self.observe(Pattern::Writing, number);
+        Ok(())
+    }
+}
+
+fn hint(reason: Refusal) -> Option<u64> {
+    match reason {
+        Refusal::NotLeader { leader } => leader.map(|leader| leader.get() - 1),
+        Refusal::WrongTerm { .. }
+        | Refusal::Busy { .. }
+        | Refusal::TooLarge { .. }
+        | Refusal::Empty
+        | Refusal::NotACommand
+        | Refusal::NoQuorum
+        | Refusal::Halted => None,
+    }
+}

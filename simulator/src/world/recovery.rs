@@ -1,0 +1,150 @@
+//! The end of a run: everything heals, and the group must come back; then all is judged once more.
+
+use quorate_core::{LogId, RoleKind};
+
+use super::{Event, LIVENESS_TIMEOUTS, World};
+use crate::{
+    history::{Ask, Told},
+    linearize::{Verdict, judge},
+    oracle::Violation,
+    profile::MILLISECOND,
+};
+
+/// Steps of the search for a linear order of one key's operations.
+const SEARCH_STEPS: u64 = 300_000;
+
+impl World {
+    /// All faults end.
+    pub(super) fn heal(&mut self) -> Result<(), Violation> {
+        self.healed_at = Some(self.now);
+        self.network.heal();
+        self.triggers.clear();
+        self.struck.clear();
+        self.note(12, 0, &[]);
+        self.say(|_| "everything heals".to_owned());
+        for number in 0..self.settings.nodes {
+            let node = &mut self.nodes[number as usize];
+            node.disk.disarm();
+            node.clock.set_drift(self.now, 0);
+            let lives = node.lives;
+            if let Some(life) = &mut node.life {
+                life.tick_at = None;
+                self.schedule_tick(number);
+            } else {
+                self.push(0, Event::Restart { node: number, lives });
+            }
+        }
+        self.push(MILLISECOND, Event::Inspect);
+        Ok(())
+    }
+
+    /// Has the group come back?
+    pub(super) fn inspect(&mut self) -> Result<(), Violation> {
+        let missing = self.missing();
+        let Some(what) = missing else { return self.finish() };
+        let waited = self.now - self.healed_at.unwrap_or(self.now);
+        if waited >= LIVENESS_TIMEOUTS * self.settings.election_timeout {
+            return Err(Violation::Stuck { timeouts: LIVENESS_TIMEOUTS, what });
+        }
+        self.push(5 * MILLISECOND, Event::Inspect);
+        Ok(())
+    }
+
+    /// What the group still lacks.
+    fn missing(&self) -> Option<String> {
+        if !self.write_since_heal {
+            let roles: Vec<String> = self.nodes.iter().map(describe).collect();
+            return Some(format!("no new write is acknowledged; {}", roles.join("; ")));
+        }
+        if let Some(client) = self.clients.iter().find(|client| client.pending.is_some()) {
+            return Some(format!("client {} still waits", client.number));
+        }
+        let leads = |node: &&crate::node::Node| {
+            node.life.as_ref().is_some_and(|life| life.view.role == RoleKind::Leader)
+        };
+        let Some(leader) = self.nodes.iter().filter(leads).max_by_key(|node| term(node)) else {
+            return Some("nobody leads".to_owned());
+        };
+        let last = leader.life.as_ref().map_or(0, |life| life.view.last.index);
+        let lags = |node: &&crate::node::Node| {
+            node.life.as_ref().is_none_or(|life| life.driver.applied() != last)
+        };
+        let behind = self.nodes.iter().find(lags)?;
+        Some(format!("node {} has not applied {last}; {}", behind.number, describe(behind)))
+    }
+
+    /// Judges everything once more.
+    fn finish(&mut self) -> Result<(), Violation> {
+        self.finished = true;
+        self.note(13, 0, &[]);
+        self.acknowledged()?;
+        self.equal_states()?;
+        self.linearizable()
+    }
+
+    /// Every acknowledged write is in the committed log, and every node has committed it.
+    fn acknowledged(&self) -> Result<(), Violation> {
+        for operation in self.history.operations() {
+            let wrote = matches!(operation.told, Told::Done | Told::Removed { .. });
+            if !wrote || operation.ask == Ask::Get {
+                continue;
+            }
+            let place = operation.place;
+            let found = self.oracles.log.committed(place.index);
+            let found = found.map(|slot| LogId::new(slot.term, place.index));
+            if found != Some(place) {
+                return Err(Violation::AcknowledgedLost { place, found });
+            }
+        }
+        Ok(())
+    }
+
+    fn equal_states(&self) -> Result<(), Violation> {
+        let mut lives = self.nodes.iter().filter_map(|node| node.life.as_ref().map(|l| (node, l)));
+        let Some((_, first)) = lives.next() else { return Ok(()) };
+        for (node, life) in lives {
+            if life.machine != first.machine {
+                return Err(Violation::MachinesDiffer {
+                    node: node.number,
+                    index: life.driver.applied(),
+                    found: life.machine.fingerprint(),
+                    other: first.machine.fingerprint(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn linearizable(&mut self) -> Result<(), Violation> {
+        for key in self.history.keys() {
+            match judge(&self.history.of_key(key), SEARCH_STEPS) {
+                Verdict::Linearizable => {}
+                Verdict::Not { stuck_at } => {
+                    let stuck_at = format!("{stuck_at:?}");
+                    return Err(Violation::NotLinearizable { key, stuck_at });
+                }
+                Verdict::GivenUp { .. } => self.stats.searches_given_up += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn term(node: &crate::node::Node) -> u64 {
+    node.life.as_ref().map_or(0, |life| life.view.term)
+}
+
+fn describe(node: &crate::node::Node) -> String {
+    match &node.life {
+        None => format!("node {} is down", node.number),
+        Some(life) => format!(
+            "node {} is {:?} in term {} with a log through {:?}, committed {}, applied {}",
+            node.number,
+            life.view.role,
+            life.view.term,
+            life.view.last,
+            life.view.commit,
+            life.driver.applied()
+        ),
+    }
+}

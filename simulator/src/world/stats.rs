@@ -1,0 +1,68 @@
+//! What is counted in a run.
+
+use quorate_core::Nanos;
+
+use crate::{
+    disk::DiskCounters,
+    marks::{Mark, Marks},
+};
+
+/// Counts of a run, or of many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Simulated time, in nanoseconds.
+    pub simulated: Nanos,
+    /// Events taken from the queue.
+    pub events: u64,
+    /// Messages sent.
+    pub messages: u64,
+    /// Starts of a node after a crash.
+    pub restarts: u64,
+    /// Terms that had a leader.
+    pub elections: u64,
+    /// Entries committed.
+    pub commits: u64,
+    /// Faults that took effect.
+    pub faults: u64,
+    /// Operations that clients began.
+    pub operations: u64,
+    /// Operations that were answered.
+    pub answered: u64,
+    /// Searches for a linear order that were given up.
+    pub searches_given_up: u64,
+}
+
+impl Stats {
+    /// Adds another run's.
+    pub fn merge(&mut self, other: &Stats) {
+        self.simulated += other.simulated;
+        self.events += other.events;
+        self.messages += other.messages;
+        self.restarts += other.restarts;
+        self.elections += other.elections;
+        self.commits += other.commits;
+        self.faults += other.faults;
+        self.operations += other.operations;
+        self.answered += other.answered;
+        self.searches_given_up += other.searches_given_up;
+    }
+}
+
+/// Marks what a disk saw.
+pub(super) fn mark_disk(marks: &mut Marks, disk: DiskCounters) {
+    let seen = [
+        (Mark::StoppedInWrite, disk.stops_in_write),
+        (Mark::StoppedInSync, disk.stops_in_sync),
+        (Mark::StoppedInDirectory, disk.stops_in_directory),
+        (Mark::KilledUnsynced, disk.killed_unsynced),
+        (Mark::TornTail, disk.torn),
+        (Mark::OlderSector, disk.older_sectors),
+        (Mark::DirectoryLost, disk.lost_dir_ops),
+        (Mark::FileRemoved, disk.removes),
+        (Mark::FailedWrite, disk.failed_writes),
+        (Mark::FailedSync, disk.failed_syncs),
+    ];
+    for (mark, times) in seen {
+        marks.add(mark, times);
+    }
+}
