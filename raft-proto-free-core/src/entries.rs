@@ -296,6 +296,16 @@ impl Entries {
         rest
     }
 
+    /// Removes every entry at or behind index `from`.
+    pub fn truncate_from(&mut self, from: Index) {
+        while self.batches.last().is_some_and(|batch| batch.first_index() >= from) {
+            self.batches.pop();
+        }
+        if let Some(batch) = self.batches.last_mut().filter(|batch| batch.last_index() >= from) {
+            *batch = batch.slice(batch.first_index(), from - 1);
+        }
+    }
+
     /// The entries below index `end`.
     pub fn ending_before(&self, end: Index) -> Entries {
         let mut head = Entries::new();

@@ -268,7 +268,7 @@ impl Raft {
         }
         self.draft.due = true;
         self.draft.truncate_from = self.draft.truncate_from.min(from);
-        self.draft.entries = self.draft.entries.ending_before(from);
+        self.draft.entries.truncate_from(from);
     }
 
     /// The configuration in force: the newest in the log.

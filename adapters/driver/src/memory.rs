@@ -39,7 +39,7 @@ impl MemoryStore {
             )));
         }
         found.hard_state = write.hard_state;
-        found.entries = found.entries.ending_before(write.truncate_from);
+        found.entries.truncate_from(write.truncate_from);
         found
             .entries
             .extend(write.entries.clone())

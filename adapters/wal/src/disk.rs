@@ -35,6 +35,11 @@ pub trait DiskFile {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
     /// Writes all of `data` at `offset`; the file grows where needed. Not durable yet.
     fn write_all_at(&mut self, data: &[u8], offset: u64) -> io::Result<()>;
+    /// Gives back the space behind `len`, where that is possible; what lay there is not read again.
+    fn trim(&mut self, len: u64) -> io::Result<()> {
+        let _ = len;
+        Ok(())
+    }
     /// Makes written data durable, and as much of the file's metadata as reading it back needs.
     fn sync_data(&mut self) -> io::Result<()>;
 }

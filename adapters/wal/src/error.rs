@@ -1,0 +1,92 @@
+//! Why a log does not open, in words for the operator.
+
+use std::io;
+
+use quorate_driver::StoreError;
+
+/// Why a log does not open. Nothing that was written is changed or lost by any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum WalError {
+    /// The disk or the file system said no.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// What came of it.
+        source: io::Error,
+    },
+    /// No space is left.
+    #[error("no space left to {action}: free some space, then start again")]
+    Full {
+        /// What was tried.
+        action: String,
+    },
+    /// Another process has the directory open.
+    #[error("{directory} is in use by another process: stop it, or use another directory")]
+    InUse {
+        /// The directory.
+        directory: String,
+    },
+    /// The log belongs to someone else.
+    #[error("the log belongs to {what} {found}, not {expected}: use the directory of {expected}")]
+    Foreign {
+        /// Which name differs: `group` or `node`.
+        what: &'static str,
+        /// The name in the log.
+        found: u64,
+        /// The name of who opened it.
+        expected: u64,
+    },
+    /// Another version wrote it.
+    #[error(
+        "the log has format {found}, this version reads format {expected}: \
+         open it with the version that wrote it"
+    )]
+    Format {
+        /// The format in the log.
+        found: u32,
+        /// The format that is read here.
+        expected: u32,
+    },
+    /// What was durable reads back otherwise.
+    #[error(
+        "segment {segment} is damaged at byte {offset}: {what}; a durable entry may be lost, so \
+         this node must not go on: restore the directory from a copy of this very moment, or give \
+         the node a new id with an empty directory"
+    )]
+    Damaged {
+        /// The segment's number.
+        segment: u64,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
+}
+
+impl WalError {
+    /// An error of the disk while `action` was tried.
+    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> WalError {
+        let action = action.into();
+        move |source| {
+            let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+            if full.contains(&source.kind()) {
+                return WalError::Full { action };
+            }
+            WalError::Io { action, source }
+        }
+    }
+}
+
+impl From<WalError> for StoreError {
+    fn from(error: WalError) -> StoreError {
+        match error {
+            WalError::Full { action } => StoreError::Full(action),
+            other @ (WalError::Io { .. }
+            | WalError::InUse { .. }
+            | WalError::Foreign { .. }
+            | WalError::Format { .. }
+            | WalError::Damaged { .. }) => StoreError::Io(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Where each entry stands on disk. Grows with the number of writes, not with their bytes.
+
+use std::collections::BTreeMap;
+
+use quorate_core::{Index, Write};
+
+/// Entries of one write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch {
+    pub(crate) segment: u64,
+    /// Of the batch's record.
+    pub(crate) offset: u64,
+    /// Which write of the batch.
+    pub(crate) write: u32,
+    last: Index,
+}
+
+/// The stretches that hold the log, by their first entry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    stretches: BTreeMap<Index, Stretch>,
+}
+
+impl Places {
+    /// Notes the writes of a batch.
+    pub(crate) fn note(&mut self, writes: &[Write], segment: u64, offset: u64) {
+        for (write, number) in writes.iter().zip(0..) {
+            self.stretches.split_off(&write.truncate_from);
+            if let (Some(first), Some(last)) = (write.entries.first(), write.entries.last()) {
+                let stretch = Stretch { segment, offset, write: number, last: last.index };
+                self.stretches.insert(first.index, stretch);
+            }
+        }
+    }
+
+    /// The stretch that holds `index`, and where it ends for good: a later one may have replaced
+    /// what lay behind.
+    pub(crate) fn find(&self, index: Index) -> Option<(Stretch, Index)> {
+        let (_, stretch) = self.stretches.range(..=index).next_back()?;
+        let next = self.stretches.range(index + 1..).next();
+        let end = next.map_or(stretch.last, |(first, _)| stretch.last.min(first - 1));
+        (index <= end).then_some((*stretch, end))
+    }
+
+    /// Forgets stretches that lie wholly at or before `index`.
+    pub(crate) fn discard_through(&mut self, index: Index) {
+        while let Some(first) = self.stretches.first_entry() {
+            if first.get().last > index {
+                return;
+            }
+            first.remove();
+        }
+    }
+
+    /// The oldest segment that holds an entry.
+    pub(crate) fn oldest_segment(&self) -> Option<u64> {
+        self.stretches.values().map(|stretch| stretch.segment).min()
+    }
+}

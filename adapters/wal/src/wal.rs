@@ -1,0 +1,222 @@
+//! The log store: group commits into the newest segment, one sync each.
+
+use bytes::Bytes;
+use quorate_core::{Entries, Index, NodeId, Write};
+use quorate_driver::{LogStore, Recovered, StoreError};
+
+use crate::{
+    Disk, DiskFile, WalError,
+    batch::{decode_batch, encode_batch},
+    checkpoint::Checkpoint,
+    open,
+    places::Places,
+    record::{Header, Kind, Place, SECTOR_BYTES, encode_record},
+    replay::State,
+    segment::{Open, create_segment, segment_name},
+};
+
+/// Whose log it is, and how large its files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalOptions {
+    /// The group's name; a log of another group is refused.
+    pub group: u64,
+    /// The node's name; a log of another node is refused.
+    pub node: NodeId,
+    /// The size of a segment. Bytes; at least 4 KiB; default 16 MiB. A batch that is larger gets a
+    /// segment of its own.
+    pub segment_bytes: u64,
+}
+
+impl WalOptions {
+    /// The least that `segment_bytes` may be.
+    pub const SEGMENT_BYTES_MIN: u64 = 4 * 1024;
+
+    /// The defaults for `node` of `group`.
+    pub fn new(group: u64, node: NodeId) -> WalOptions {
+        WalOptions { group, node, segment_bytes: 16 * 1024 * 1024 }
+    }
+}
+
+/// What a log has done since it was opened, and what it met when it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WalCounters {
+    /// Group commits, a sync each.
+    pub batches: u64,
+    /// Writes in them.
+    pub writes: u64,
+    /// Segments begun after the first.
+    pub rolls: u64,
+    /// Segments removed.
+    pub removed: u64,
+    /// Whether opening met a torn batch.
+    pub torn: bool,
+    /// Whether opening met a last batch that might not have been synced, and wrote it again.
+    pub rewritten: bool,
+}
+
+/// A write-ahead log on a disk.
+pub struct Wal<D: Disk> {
+    pub(crate) disk: D,
+    pub(crate) options: WalOptions,
+    pub(crate) incarnation: u64,
+    pub(crate) segment: Open<D::File>,
+    /// The oldest segment that exists.
+    pub(crate) oldest: u64,
+    pub(crate) state: State,
+    pub(crate) places: Places,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) failed: bool,
+    pub(crate) counters: WalCounters,
+}
+
+impl<D: Disk> Wal<D> {
+    /// Opens the log on `disk`, or begins it where there is none. What is returned is durable, and
+    /// so is the new incarnation.
+    ///
+    /// # Errors
+    /// [`WalError`] where the disk fails, the log is another's, or something that was durable reads
+    /// back otherwise.
+    pub fn open(disk: D, options: WalOptions) -> Result<(Wal<D>, Recovered), WalError> {
+        open::open(disk, options)
+    }
+
+    /// What happened since the log was opened.
+    pub fn counters(&self) -> WalCounters {
+        self.counters
+    }
+
+    /// Writes a batch, after which the state is `after`.
+    fn commit(&mut self, writes: &[Write], after: State) -> Result<(), WalError> {
+        self.encode(writes);
+        if self.segment.offset + self.buffer.len() as u64 > self.segment.file_bytes {
+            self.roll()?;
+            self.encode(writes);
+        }
+        let Open { file, id, offset, number, .. } = &mut self.segment;
+        let failed = || WalError::io(format!("write to segment {id}"));
+        file.write_all_at(&self.buffer, *offset).map_err(failed())?;
+        file.sync_data().map_err(failed())?;
+        self.places.note(writes, *id, *offset);
+        *offset += self.buffer.len() as u64;
+        *number += 1;
+        self.state = after;
+        self.places.discard_through(self.state.discard_through());
+        self.counters.batches += 1;
+        self.counters.writes += writes.len() as u64;
+        Ok(())
+    }
+
+    fn encode(&mut self, writes: &[Write]) {
+        let Open { id, offset, number, .. } = self.segment;
+        let place = Place { segment: id, offset, number };
+        encode_record(&mut self.buffer, Kind::Batch, place, |out| encode_batch(writes, out));
+    }
+
+    /// Begins the next segment. It is durable before older ones go.
+    fn roll(&mut self) -> Result<(), WalError> {
+        let (id, number) = (self.segment.id + 1, self.segment.number);
+        let oldest = self.places.oldest_segment().unwrap_or(id);
+        let checkpoint = Checkpoint {
+            group: self.options.group,
+            node: self.options.node,
+            incarnation: self.incarnation,
+            // One that fits: a batch may be larger than a segment.
+            file_bytes: self
+                .options
+                .segment_bytes
+                .max((self.buffer.len() + 4 * SECTOR_BYTES) as u64),
+            oldest,
+            previous_end: self.segment.offset,
+            state: self.state.to_checkpoint(),
+        };
+        let mut full = std::mem::replace(
+            &mut self.segment,
+            create_segment(&self.disk, id, number, checkpoint, None)?,
+        );
+        full.file.trim(full.offset).map_err(WalError::io("trim a segment"))?;
+        self.counters.rolls += 1;
+        self.remove_before(oldest)
+    }
+
+    pub(crate) fn remove_before(&mut self, oldest: u64) -> Result<(), WalError> {
+        if self.oldest >= oldest {
+            return Ok(());
+        }
+        for id in self.oldest..oldest {
+            let name = segment_name(id);
+            self.disk.remove(&name).map_err(WalError::io(format!("remove {name}")))?;
+            self.counters.removed += 1;
+        }
+        self.oldest = oldest;
+        self.disk.sync_dir().map_err(WalError::io("sync the directory"))
+    }
+
+    /// Reads a batch back, with its checksum.
+    fn read_batch(&self, segment: u64, offset: u64) -> Result<Vec<Write>, WalError> {
+        let name = segment_name(segment);
+        let damaged = |what: &str| WalError::Damaged { segment, offset, what: what.to_owned() };
+        let file = self.disk.open(&name).map_err(WalError::io(format!("open {name}")))?;
+        let mut sector = vec![0; SECTOR_BYTES];
+        let read = |buffer: &mut [u8]| {
+            file.read_exact_at(buffer, offset).map_err(WalError::io(format!("read {name}")))
+        };
+        read(&mut sector)?;
+        let header = Header::decode(&sector)
+            .filter(|header| (header.segment, header.offset) == (segment, offset))
+            .ok_or_else(|| damaged("a record's header is not what was written"))?;
+        let mut record = vec![0; header.record_bytes() as usize];
+        read(&mut record)?;
+        let payload = header.payload(&Bytes::from(record));
+        let payload =
+            payload.ok_or_else(|| damaged("a record's payload is not what was written"))?;
+        decode_batch(payload).map_err(|error| damaged(&error.to_string()))
+    }
+}
+
+impl<D: Disk + Send> LogStore for Wal<D>
+where
+    D::File: Send,
+{
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::Failed);
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let mut after = self.state.clone();
+        if let Some(what) = writes.iter().find_map(|write| after.take(write).err()) {
+            return Err(StoreError::OutOfOrder(what));
+        }
+        // After a failed write or sync nobody knows what the disk holds: only opening tells.
+        self.commit(writes, after).map_err(|error| {
+            self.failed = true;
+            StoreError::from(error)
+        })
+    }
+
+    fn read(&mut self, from: Index, through: Index, max_bytes: u64) -> Result<Entries, StoreError> {
+        let mut found = Entries::new();
+        let mut next = from;
+        let through = through.min(self.state.next_index() - 1);
+        while next <= through && found.cost() < max_bytes.max(1) {
+            if next <= self.state.discard_through() {
+                break;
+            }
+            let Some((stretch, end)) = self.places.find(next) else { break };
+            let writes = self.read_batch(stretch.segment, stretch.offset)?;
+            let Some(write) = writes.get(stretch.write as usize) else { break };
+            let part = write.entries.starting_at(next).ending_before(end.min(through) + 1);
+            found.extend(part).map_err(|error| StoreError::Io(error.to_string()))?;
+            next = end + 1;
+        }
+        if found.is_empty() {
+            return Err(StoreError::NotFound(from));
+        }
+        Ok(found.capped(max_bytes))
+    }
+
+    fn space_left(&self) -> u64 {
+        self.disk.space_left().unwrap_or(0)
+    }
+}
