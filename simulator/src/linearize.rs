@@ -37,8 +37,9 @@ pub fn judge(operations: &[Operation], max_steps: u64) -> Verdict {
 }
 
 /// Leaves out what cannot matter: what surely did not happen, reads without an answer, and writes
-/// of unknown outcome whose value nobody ever read: they may as well never take effect.
+/// of unknown outcome whose value nobody ever read or removed: they may as well never take effect.
 fn relevant(operations: &[Operation]) -> Vec<Call> {
+    let removed = operations.iter().any(|o| o.told == Told::Removed { existed: true });
     let read: BTreeSet<Value> = operations
         .iter()
         .filter_map(|operation| match operation.told {
@@ -48,7 +49,7 @@ fn relevant(operations: &[Operation]) -> Vec<Call> {
         .collect();
     let matters = |operation: &&Operation| match (operation.told, operation.ask) {
         (Told::Never, _) | (Told::Unknown, Ask::Get) => false,
-        (Told::Unknown, Ask::Put(value)) => read.contains(&value),
+        (Told::Unknown, Ask::Put(value)) => removed || read.contains(&value),
         (Told::Unknown, Ask::Delete)
         | (Told::Got(_) | Told::Done | Told::Removed { .. }, _) => true,
     };

@@ -180,6 +180,10 @@ impl Settings {
         let election_timeout = choices.pick(on, &[150, 100, 300, 500]) * MILLISECOND;
         let election_timeout = election_timeout.max(6 * (link.spread + write_spread));
         let heartbeat_interval = election_timeout / choices.pick(on, &[5, 3, 10]);
+        // Few entries at a time and each slow: a restarted node would apply its log for minutes.
+        let max_apply_bytes = choices.pick(on, &[1024 * 1024, 4096, 64]);
+        let apply_spread = choices.pick(on, &[0, 0, 100, 5_000]) * MICROSECOND;
+        let apply_spread = apply_spread.min(MICROSECOND * max_apply_bytes);
         Settings {
             nodes: nodes.unwrap_or(drawn).clamp(1, MAX_NODES),
             election_timeout,
@@ -187,11 +191,11 @@ impl Settings {
             commit_notify_delay: choices.pick(on, &[2 * MILLISECOND, 0]).min(heartbeat_interval),
             max_message_bytes: choices.pick(on, &[1024 * 1024, 64 * 1024, 1024]),
             max_inflight_messages: choices.pick(on, &[64, 8, 1]),
-            max_apply_bytes: choices.pick(on, &[1024 * 1024, 4096, 64]),
+            max_apply_bytes,
             segment_bytes: choices.pick(on, &[64 * 1024, 16 * 1024, 8 * 1024]),
             write_time: choices.pick(on, &[100, 20, 1_000]) * MICROSECOND,
             write_spread,
-            apply_spread: choices.pick(on, &[0, 0, 100, 5_000]) * MICROSECOND,
+            apply_spread,
             link,
             workload: workload(choices, election_timeout),
             families,

@@ -1,8 +1,11 @@
 //! Running seeds: one, or a range of them.
 
 use crate::{
+    choices::Choices,
     marks::Marks,
     oracle::{Family, Violation},
+    plan::Plan,
+    profile::Settings,
     world::{Recipe, Stats, World},
 };
 
@@ -125,4 +128,12 @@ impl Report {
             },
         }
     }
+}
+
+/// What a seed is expanded to.
+pub fn expand(recipe: Recipe) -> (Settings, Plan) {
+    let mut choices = Choices::from_seed(recipe.seed);
+    let settings = Settings::draw(&mut choices, recipe.profile, recipe.nodes, recipe.time);
+    let plan = Plan::draw(&mut choices, recipe.profile, &settings);
+    (settings, plan)
 }

@@ -83,6 +83,7 @@ fn a_deletion_removes_the_value() {
     let removed = |existed, invoked, returned| delete(Told::Removed { existed }, invoked, returned);
     assert!(is_good(&[put(1, 1, 2), removed(true, 3, 4), removed(false, 5, 6)]));
     assert!(!is_good(&[put(1, 1, 2), removed(false, 3, 4)]));
+    assert!(is_good(&[lost_put(1, 1), removed(true, 3, 4)]), "a value that nobody read");
 }
 
 /// Compares with trying every order, on all small histories of a kind.

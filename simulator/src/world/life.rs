@@ -260,6 +260,9 @@ impl World {
         self.oracles.machine.fingerprint(number, running.machine.fingerprint())?;
         running.driver.apply_done(done, time);
         self.note(6, number, &[]);
-        self.pump(number)
+        self.applying = true;
+        let result = self.pump(number);
+        self.applying = false;
+        result
     }
 }

@@ -130,6 +130,8 @@ pub struct World {
     trace: Option<Vec<String>>,
     scratch: Vec<u8>,
     same_moment: u64,
+    /// Whether the step that is being judged is an apply.
+    applying: bool,
 }
 
 impl World {
@@ -182,6 +184,7 @@ impl World {
             trace: None,
             scratch: Vec::new(),
             same_moment: 0,
+            applying: false,
         };
         world.schedule_plan();
         for client in 0..clients {

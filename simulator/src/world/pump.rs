@@ -211,6 +211,7 @@ impl World {
     fn read_ready(&mut self, number: u64, request: u64, index: u64) -> Result<(), Violation> {
         let Some(asked) = self.requests.get(&request).copied() else { return Ok(()) };
         Floors::named(number, asked.committed, index)?;
+        self.marks.add(Mark::ReadWaitedForApply, u64::from(self.applying));
         let Some(life) = &self.nodes[number as usize].life else { return Ok(()) };
         let value = life.machine.get(&key_bytes(asked.key)).map(|value| value_of(&value.bytes));
         let applied = life.driver.applied();

@@ -1,0 +1,133 @@
+//! Many seeds on several threads; each world lives on one.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Instant,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use quorate_sim::{
+    marks::Marks,
+    profile::Profile,
+    run::{Options, Report, run as run_seed},
+    world::Stats,
+};
+
+use super::{RunArgs, output};
+
+/// Every so many seeds one is run twice.
+const TWICE_EVERY: u64 = 16;
+/// A batch of so many swarm runs must reach every mark.
+const MARKS_FROM: u64 = 500;
+
+/// What a batch has come to.
+#[derive(Debug, Default)]
+pub(super) struct Total {
+    pub(super) seeds: u64,
+    pub(super) stats: Stats,
+    pub(super) marks: Marks,
+    pub(super) failures: Vec<Report>,
+    pub(super) cpu_nanos: u64,
+    pub(super) wall_nanos: u64,
+    pub(super) interrupted: bool,
+}
+
+/// Runs the seeds and gives the exit code.
+pub(super) fn run(args: &RunArgs) -> u8 {
+    let stop = Arc::new(AtomicBool::new(false));
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let handler = (stop.clone(), interrupted.clone());
+    // Without a handler the run just ends at once.
+    let _ = ctrlc::set_handler(move || {
+        handler.1.store(true, Ordering::Relaxed);
+        handler.0.store(true, Ordering::Relaxed);
+    });
+    let mut sink = match output::Trace::open(args.trace.as_deref()) {
+        Ok(sink) => sink,
+        Err(error) => {
+            eprintln!("error: the trace cannot be written: {error}");
+            return 1;
+        }
+    };
+    let started = Instant::now();
+    let bar = bar(args);
+    let mut total = Total::default();
+    for (report, cpu_nanos) in start(args, &stop) {
+        total.seeds += 1;
+        total.cpu_nanos += cpu_nanos;
+        total.stats.merge(&report.stats);
+        total.marks.merge(&report.marks);
+        bar.inc(1);
+        sink.write(&report.trace);
+        if report.failure.is_some() {
+            bar.suspend(|| output::failure(&report));
+            total.failures.push(report);
+            if !args.keep_going {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    total.wall_nanos = started.elapsed().as_nanos() as u64;
+    total.interrupted = interrupted.load(Ordering::Relaxed);
+    conclude(args, &total)
+}
+
+fn bar(args: &RunArgs) -> ProgressBar {
+    if args.trace.as_deref() == Some("-") {
+        return ProgressBar::hidden();
+    }
+    // It shows itself only where standard error is a terminal.
+    let bar = ProgressBar::new(args.seeds.end - args.seeds.start);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left");
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}
+
+/// Starts the threads; the reports come in as runs end.
+fn start(args: &RunArgs, stop: &Arc<AtomicBool>) -> mpsc::Receiver<(Report, u64)> {
+    let next = Arc::new(AtomicU64::new(args.seeds.start));
+    let (send, receive) = mpsc::channel();
+    for _ in 0..args.jobs.min(args.seeds.end - args.seeds.start) {
+        let (next, stop, send, args) = (next.clone(), stop.clone(), send.clone(), args.clone());
+        thread::spawn(move || {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= args.seeds.end || stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let twice = args.twice || seed.is_multiple_of(TWICE_EVERY);
+                let options = Options { twice, trace: args.trace.is_some() };
+                let began = cpu_nanos();
+                let report = run_seed(args.shape.recipe(seed), options);
+                let spent = cpu_nanos().saturating_sub(began);
+                if send.send((report, spent)).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    receive
+}
+
+/// What this thread has spent on a processor; 0 where the system does not say.
+fn cpu_nanos() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0)
+}
+
+fn conclude(args: &RunArgs, total: &Total) -> u8 {
+    let due = args.shape.profile() == Profile::Swarm && total.seeds >= MARKS_FROM;
+    let missing = if due { total.marks.missing() } else { Vec::new() };
+    if args.json {
+        output::json(total, &missing);
+    } else {
+        output::summary(total, &missing);
+    }
+    let first = total.failures.iter().map(Report::exit_code).min();
+    first.unwrap_or(if missing.is_empty() { 0 } else { 5 })
+}

@@ -1,0 +1,133 @@
+//! What is told, and where.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+};
+
+use quorate_sim::{
+    marks::Mark,
+    profile::SECOND,
+    run::Report,
+};
+use serde_json::json;
+
+use super::batch::Total;
+
+/// Where the trace goes.
+pub(super) enum Trace {
+    Nowhere,
+    Output,
+    File(BufWriter<File>),
+}
+
+impl Trace {
+    pub(super) fn open(target: Option<&str>) -> io::Result<Trace> {
+        Ok(match target {
+            None => Trace::Nowhere,
+            Some("-") => Trace::Output,
+            Some(path) => Trace::File(BufWriter::new(File::create(path)?)),
+        })
+    }
+
+    pub(super) fn write(&mut self, lines: &[String]) {
+        let mut put = |out: &mut dyn Write| {
+            lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush())
+        };
+        let result = match self {
+            Trace::Nowhere => Ok(()),
+            Trace::Output => put(&mut io::stdout().lock()),
+            Trace::File(file) => put(file),
+        };
+        if let Err(error) = result {
+            eprintln!("the trace is cut short: {error}");
+            *self = Trace::Nowhere;
+        }
+    }
+}
+
+/// Tells of a failure: what broke, in which world, and how to see it again.
+pub(super) fn failure(report: &Report) {
+    let Some(failure) = &report.failure else { return };
+    let seed = report.recipe.seed;
+    eprintln!("FAILED seed {seed} at event {}: {}", failure.event, failure.violation);
+    eprintln!("settings: {}", failure.settings);
+    eprintln!("faults:\n{}reproduce: {}", failure.plan, report.command());
+}
+
+/// Tells what was done.
+pub(super) fn summary(total: &Total, missing: &[Mark]) {
+    let stats = total.stats;
+    let stopped = if total.interrupted { ", interrupted" } else { "" };
+    println!(
+        "{} seeds{stopped}, {} failed: {} simulated seconds, {} events ({} per CPU-second), \
+         {} messages",
+        total.seeds,
+        total.failures.len(),
+        stats.simulated / SECOND,
+        stats.events,
+        per_second(stats.events, total.cpu_nanos),
+        stats.messages,
+    );
+    println!(
+        "{} elections, {} commits, {} faults, {} restarts, {} operations ({} answered), \
+         {} searches given up",
+        stats.elections,
+        stats.commits,
+        stats.faults,
+        stats.restarts,
+        stats.operations,
+        stats.answered,
+        stats.searches_given_up,
+    );
+    if !missing.is_empty() {
+        let names: Vec<String> = missing.iter().map(Mark::to_string).collect();
+        println!("never reached, though every batch must: {}", names.join(", "));
+    }
+}
+
+fn per_second(count: u64, nanos: u64) -> u64 {
+    let rate = u128::from(count) * u128::from(SECOND) / u128::from(nanos.max(1));
+    rate as u64
+}
+
+/// The same for programs.
+pub(super) fn json(total: &Total, missing: &[Mark]) {
+    let stats = total.stats;
+    let marks: serde_json::Map<String, serde_json::Value> =
+        Mark::ALL.iter().map(|mark| (mark.to_string(), total.marks.count(*mark).into())).collect();
+    let failures: Vec<serde_json::Value> = total.failures.iter().map(failure_json).collect();
+    let value = json!({
+        "seeds": total.seeds,
+        "interrupted": total.interrupted,
+        "simulated_ns": stats.simulated,
+        "events": stats.events,
+        "events_per_cpu_second": per_second(stats.events, total.cpu_nanos),
+        "cpu_ns": total.cpu_nanos,
+        "wall_ns": total.wall_nanos,
+        "messages": stats.messages,
+        "elections": stats.elections,
+        "commits": stats.commits,
+        "faults": stats.faults,
+        "restarts": stats.restarts,
+        "operations": stats.operations,
+        "answered": stats.answered,
+        "searches_given_up": stats.searches_given_up,
+        "marks": marks,
+        "missing": missing.iter().map(Mark::to_string).collect::<Vec<String>>(),
+        "failures": failures,
+    });
+    println!("{value}");
+}
+
+fn failure_json(report: &Report) -> serde_json::Value {
+    let Some(failure) = &report.failure else { return serde_json::Value::Null };
+    json!({
+        "seed": report.recipe.seed,
+        "profile": report.recipe.profile.name(),
+        "event": failure.event,
+        "violation": failure.violation.to_string(),
+        "exit_code": report.exit_code(),
+        "command": report.command(),
+    })
+}
