@@ -59,6 +59,7 @@
 //! # Ok::<(), RestoreError>(())
 //! ```
 #![no_std]
+#![warn(clippy::wildcard_enum_match_arm)]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 
 extern crate alloc;

@@ -2,6 +2,7 @@
 
 use crate::{
     action::RoleKind,
+    config::Config,
     configuration::Configuration,
     log::Log,
     peer::Peer,
@@ -86,6 +87,16 @@ impl Drops {
 }
 
 impl Raft {
+    /// The node's name.
+    pub fn node(&self) -> NodeId {
+        self.config.node
+    }
+
+    /// The node's knobs.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// A look at the node.
     pub fn status(&self) -> Status<'_> {
         Status {

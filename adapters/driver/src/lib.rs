@@ -1,6 +1,8 @@
 //! The loop that runs quorate-core's actions: group commit, jobs and completions, no thread and no
 //! executor.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod driver;
 mod machine;
 mod memory;

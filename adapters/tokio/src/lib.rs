@@ -1,1 +1,18 @@
-//! quorate on tokio: timers, a TCP mesh, handles with futures.
+//! quorate on tokio: a clock, a task for each node, a TCP mesh.
+//!
+//! One task owns a node's [`Driver`](quorate_driver::Driver); the log store runs on a thread of its
+//! own; the state machine is shared behind a lock, so that confirmed reads do not pass through the
+//! task.
+
+mod clock;
+mod handle;
+mod mesh;
+mod node;
+mod store;
+
+pub use clock::Clock;
+pub use handle::{NodeHandle, NodeStatus, ProposeError, ReadError};
+pub use mesh::{
+    Incoming, Mesh, MeshCounters, MeshOptions, MeshParts, RequestError, Responder, WIRE_PROTOCOL,
+};
+pub use node::{NodeParts, spawn};

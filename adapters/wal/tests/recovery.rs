@@ -265,10 +265,10 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
 fn another_groups_or_nodes_log_is_refused_with_both_names() {
     let disk = written(&history());
     let other = WalOptions { group: 8, ..SMALL };
-    let refused = Wal::open(disk.clone(), other).err().expect("refused");
+    let refused = Wal::open(disk.clone(), other).map(drop).expect_err("refused");
     assert!(matches!(refused, WalError::Foreign { what: "group", found: 7, expected: 8 }));
     let other = WalOptions { node: quorate_core::NodeId::of(2), ..SMALL };
-    let refused = Wal::open(disk, other).err().expect("refused");
+    let refused = Wal::open(disk, other).map(drop).expect_err("refused");
     assert!(matches!(refused, WalError::Foreign { what: "node", found: 1, expected: 2 }));
 }
 
@@ -285,7 +285,7 @@ fn a_write_that_leaves_a_gap_is_refused_and_the_store_goes_on() {
 fn a_directory_is_one_owners_at_a_time_and_reads_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = DirectoryDisk::open(folder.path()).expect("opens");
-    let second = DirectoryDisk::open(folder.path()).err().expect("refused");
+    let second = DirectoryDisk::open(folder.path()).map(drop).expect_err("refused");
     assert!(matches!(second, WalError::InUse { .. }), "{second}");
     let (mut wal, _) = Wal::open(disk, SMALL).expect("opens");
     history().iter().for_each(|batch| wal.write(batch).expect("writes"));

@@ -1,0 +1,155 @@
+//! Connections from peers. Nothing that comes in can make the node panic, wait for ever on one
+//! sender, or hold more than a frame's limit for it.
+
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use bytes::{Buf, Bytes, BytesMut};
+use quorate_codec::{decode_frame, decode_message};
+use quorate_core::{Message, NodeId};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
+
+use super::{
+    FRAME_LIMIT, Incoming, Mesh, RAFT, REQUEST, RESPONSE, Responder,
+    greeting::{GREETING_BYTES, Greeting, WELCOME},
+};
+
+/// How long a stranger may take to say who it is.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that may be open at once.
+const CONNECTION_LIMIT: usize = 256;
+/// What is read at once. Bytes.
+const READ_BYTES: usize = 256 * 1024;
+
+type Deliver = mpsc::Sender<(NodeId, Message)>;
+
+pub(super) async fn listen(
+    mesh: Mesh,
+    listener: TcpListener,
+    deliver: Deliver,
+    ask: mpsc::Sender<Incoming>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let (mesh, deliver, ask) = (mesh.clone(), deliver.clone(), ask.clone());
+                connections.spawn(async move {
+                    if let Err(error) = serve(&mesh, stream, deliver, ask).await {
+                        debug!(%address, %error, "connection ended");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(
+    mesh: &Mesh,
+    mut stream: TcpStream,
+    deliver: Deliver,
+    ask: mpsc::Sender<Incoming>,
+) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let from = greet(mesh, &mut stream).await?;
+    let mut buffer = BytesMut::new();
+    loop {
+        loop {
+            match decode_frame(&mut buffer, FRAME_LIMIT) {
+                Ok(Some(body)) => {
+                    if !take(mesh, from, body, &deliver, &ask).await {
+                        return refuse(mesh, from, "a frame that no peer sends");
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => return refuse(mesh, from, &error.to_string()),
+            }
+        }
+        // Memory follows what came in, not what a header promises.
+        buffer.reserve(READ_BYTES);
+        if stream.read_buf(&mut buffer).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Finds out who is there.
+async fn greet(mesh: &Mesh, stream: &mut TcpStream) -> std::io::Result<NodeId> {
+    let mut bytes = [0; GREETING_BYTES];
+    let read = timeout(GREETING_TIMEOUT, stream.read_exact(&mut bytes)).await;
+    let read = read.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    if let Err(error) = read {
+        mesh.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+        return Err(error);
+    }
+    let options = &mesh.shared.options;
+    let is_member = |node| mesh.shared.links.contains_key(&node);
+    match Greeting::accept(&bytes, options.group, options.node, is_member) {
+        Ok(sender) => {
+            stream.write_u8(WELCOME).await?;
+            Ok(sender)
+        }
+        Err(refusal) => {
+            mesh.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+            warn!(peer = ?stream.peer_addr().ok(), %refusal, "refused a connection");
+            stream.write_u8(refusal as u8).await?;
+            Err(std::io::ErrorKind::ConnectionRefused.into())
+        }
+    }
+}
+
+fn refuse(mesh: &Mesh, from: NodeId, why: &str) -> std::io::Result<()> {
+    mesh.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+    warn!(%from, why, "ended a connection");
+    Err(std::io::ErrorKind::InvalidData.into())
+}
+
+/// Takes one frame; false where no peer would send it.
+async fn take(
+    mesh: &Mesh,
+    from: NodeId,
+    mut body: Bytes,
+    deliver: &Deliver,
+    ask: &mpsc::Sender<Incoming>,
+) -> bool {
+    if body.is_empty() {
+        return false;
+    }
+    let kind = body.get_u8();
+    if kind == RAFT {
+        let Ok(message) = decode_message(body) else { return false };
+        // A full inbox holds this connection back, and with it its sender's queue.
+        return deliver.send((from, message)).await.is_ok();
+    }
+    if body.len() < 8 {
+        return false;
+    }
+    let id = body.get_u64_le();
+    match kind {
+        REQUEST => {
+            let responder = Responder { to: from, id, mesh: mesh.clone() };
+            ask.send(Incoming { from, body, responder }).await.is_ok()
+        }
+        RESPONSE => {
+            if let Some(waiting) = mesh.lock_waiting().remove(&id) {
+                let _ = waiting.reply.send(body);
+            }
+            true
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,277 @@
+//! The mesh: one connection to each peer, one from each.
+//!
+//! A connection carries frames one way. It starts with a greeting that names protocol, group, sender
+//! and receiver; the receiver answers with one byte. Raft messages may be lost: when a peer's queue
+//! is full, or the connection breaks, they are. Requests and responses are the engine's; a request
+//! that was surely not sent is told from one whose answer did not come.
+
+mod greeting;
+mod incoming;
+mod outgoing;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes};
+use quorate_codec::{encode_frame, encode_message};
+use quorate_core::{Message, NodeId};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+/// The version of the mesh's frames; another one is refused.
+pub const WIRE_PROTOCOL: u32 = 1;
+
+/// Frames that may wait for a peer.
+const PEER_QUEUE: usize = 4 * 1024;
+/// Messages that may wait for the node.
+const INBOX: usize = 4 * 1024;
+/// Requests of other nodes that may wait for the engine.
+const REQUESTS: usize = 4 * 1024;
+/// The longest frame that is taken. Bytes.
+pub(crate) const FRAME_LIMIT: u32 = 64 * 1024 * 1024;
+
+const RAFT: u8 = 0;
+const REQUEST: u8 = 1;
+const RESPONSE: u8 = 2;
+
+/// Who a node is in its mesh, and where the others are.
+#[derive(Clone, Debug)]
+pub struct MeshOptions {
+    /// The group's name: a peer of another group is refused.
+    pub group: u64,
+    /// This node.
+    pub node: NodeId,
+    /// The others.
+    pub peers: BTreeMap<NodeId, SocketAddr>,
+}
+
+/// What the mesh dropped.
+#[derive(Debug, Default)]
+pub struct MeshCounters {
+    /// Frames for a peer whose queue was full, or that is not in the mesh.
+    pub dropped: AtomicU64,
+    /// Connections that were refused, or that sent what no peer sends.
+    pub refused: AtomicU64,
+}
+
+/// A request of another node, and the way to answer it.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Who asks.
+    pub from: NodeId,
+    /// What.
+    pub body: Bytes,
+    /// How to answer.
+    pub responder: Responder,
+}
+
+/// Answers one request.
+#[derive(Debug)]
+pub struct Responder {
+    to: NodeId,
+    id: u64,
+    mesh: Mesh,
+}
+
+impl Responder {
+    /// Sends the answer; it may be lost.
+    pub fn respond(self, body: &[u8]) {
+        self.mesh.send_frame(self.to, RESPONSE, self.id, body);
+    }
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// It was surely not sent.
+    #[error("not sent: node {0} cannot be reached")]
+    NotSent(NodeId),
+    /// It may have been taken.
+    #[error("unknown: no answer from node {0}")]
+    NoAnswer(NodeId),
+}
+
+/// One node's connections. Clones are the same mesh; it ends with [`Mesh::close`].
+#[derive(Clone, Debug)]
+pub struct Mesh {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: MeshOptions,
+    links: BTreeMap<NodeId, Link>,
+    next_request: AtomicU64,
+    waiting: Mutex<HashMap<u64, Waiting>>,
+    counters: MeshCounters,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// The way to one peer.
+#[derive(Debug)]
+struct Link {
+    frames: mpsc::Sender<Bytes>,
+    /// Whether anything that is queued now has a chance to leave.
+    is_up: AtomicBool,
+}
+
+/// Who waits for an answer, and from whom.
+#[derive(Debug)]
+struct Waiting {
+    from: NodeId,
+    reply: oneshot::Sender<Bytes>,
+}
+
+/// The node's ends of its mesh.
+pub struct MeshParts {
+    /// To send with.
+    pub mesh: Mesh,
+    /// What the others' Raft nodes say.
+    pub inbox: mpsc::Receiver<(NodeId, Message)>,
+    /// What the others' engines ask.
+    pub requests: mpsc::Receiver<Incoming>,
+}
+
+impl Mesh {
+    /// Starts to listen and to connect.
+    pub fn start(listener: TcpListener, options: MeshOptions) -> MeshParts {
+        let mut links = BTreeMap::new();
+        let mut outgoing = Vec::new();
+        for (peer, address) in options.peers.iter().filter(|(peer, _)| **peer != options.node) {
+            let (sender, frames) = mpsc::channel(PEER_QUEUE);
+            links.insert(*peer, Link { frames: sender, is_up: AtomicBool::new(false) });
+            outgoing.push((*peer, *address, frames));
+        }
+        let shared = Shared {
+            options,
+            links,
+            next_request: AtomicU64::new(1),
+            waiting: Mutex::default(),
+            counters: MeshCounters::default(),
+            tasks: Mutex::default(),
+        };
+        let mesh = Mesh { shared: Arc::new(shared) };
+        let (deliver, inbox) = mpsc::channel(INBOX);
+        let (ask, requests) = mpsc::channel(REQUESTS);
+        for (peer, address, frames) in outgoing {
+            mesh.run(outgoing::run(mesh.clone(), peer, address, frames));
+        }
+        mesh.run(incoming::listen(mesh.clone(), listener, deliver, ask));
+        MeshParts { mesh, inbox, requests }
+    }
+
+    /// What was dropped so far.
+    pub fn counters(&self) -> &MeshCounters {
+        &self.shared.counters
+    }
+
+    /// Sends a Raft message, if there is room for it.
+    pub fn send(&self, to: NodeId, message: &Message) {
+        let mut frame = Vec::new();
+        let encoded = encode_frame(&mut frame, FRAME_LIMIT, |out| {
+            out.push(RAFT);
+            encode_message(message, out);
+        });
+        if encoded.is_err() || self.queue(to, frame.into()).is_err() {
+            self.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Asks another node's engine, and waits for the answer at most `timeout`.
+    ///
+    /// # Errors
+    /// [`RequestError`] says whether it may have been taken.
+    pub async fn request(
+        &self,
+        to: NodeId,
+        body: &[u8],
+        timeout: Duration,
+    ) -> Result<Bytes, RequestError> {
+        let id = self.shared.next_request.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        self.lock_waiting().insert(id, Waiting { from: to, reply });
+        let _forget = Forget { mesh: self, id };
+        if !self.send_frame(to, REQUEST, id, body) {
+            return Err(RequestError::NotSent(to));
+        }
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(_)) | Err(_) => Err(RequestError::NoAnswer(to)),
+        }
+    }
+
+    /// Ends all connections at once, and frees the address.
+    pub async fn close(&self) {
+        let mut tasks = match self.shared.tasks.lock() {
+            Ok(mut tasks) => std::mem::take(&mut *tasks),
+            Err(poisoned) => std::mem::take(&mut *poisoned.into_inner()),
+        };
+        tasks.shutdown().await;
+        self.lock_waiting().clear();
+    }
+
+    fn greeting(&self, receiver: NodeId) -> greeting::Greeting {
+        let MeshOptions { group, node, .. } = self.shared.options;
+        greeting::Greeting { group, sender: node, receiver }
+    }
+
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(mut tasks) = self.shared.tasks.lock() {
+            tasks.spawn(task);
+        }
+    }
+
+    fn send_frame(&self, to: NodeId, kind: u8, id: u64, body: &[u8]) -> bool {
+        let mut frame = Vec::new();
+        let encoded = encode_frame(&mut frame, FRAME_LIMIT, |out| {
+            out.put_u8(kind);
+            out.put_u64_le(id);
+            out.extend_from_slice(body);
+        });
+        encoded.is_ok() && self.queue(to, frame.into()).is_ok()
+    }
+
+    fn queue(&self, to: NodeId, frame: Bytes) -> Result<(), ()> {
+        let link = self.shared.links.get(&to).filter(|link| link.is_up.load(Ordering::Relaxed));
+        link.ok_or(())?.frames.try_send(frame).map_err(drop)
+    }
+
+    /// A connection to `peer` stands, or has ended: then no answer comes to what was asked over it.
+    fn set_up(&self, peer: NodeId, is_up: bool) {
+        if let Some(link) = self.shared.links.get(&peer) {
+            link.is_up.store(is_up, Ordering::Relaxed);
+        }
+        if !is_up {
+            self.lock_waiting().retain(|_, waiting| waiting.from != peer);
+        }
+    }
+
+    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
+        match self.shared.waiting.lock() {
+            Ok(waiting) => waiting,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+/// Forgets a request whose asker no longer waits.
+struct Forget<'a> {
+    mesh: &'a Mesh,
+    id: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.mesh.lock_waiting().remove(&self.id);
+    }
+}
