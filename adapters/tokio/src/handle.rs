@@ -147,11 +147,16 @@ impl<R> NodeHandle<R> {
         self.store.closed().await;
     }
 
+    /// As [`NodeHandle::kill`], without waiting.
+    pub fn abort(&self) {
+        self.store.kill();
+        self.task.abort();
+    }
+
     /// Ends the node as a crash would: nothing is flushed, nobody is told. Returns once the store
     /// is closed and its directory free.
     pub async fn kill(&self) {
-        self.store.kill();
-        self.task.abort();
+        self.abort();
         self.store.closed().await;
     }
 }

@@ -1,1 +1,44 @@
-//! An embeddable, strongly consistent key-value engine on Raft, and the binary of the same name.
+//! Strongly consistent keys and values inside your process, on Raft.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use quorate::prelude::*;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = EmbeddedEngine::start("./data").await?; // one node, durable, no configuration file
+//! engine.wait_ready(Duration::from_secs(5)).await?;
+//! let client = engine.client();
+//! client.put("hello", "world").await?;
+//! let value = client.get_linearizable("hello").await?;
+//! engine.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! When `put` returns, the value is synced on the disks of a majority. Any node takes any request;
+//! a node that does not lead forwards it. An error says whether the operation surely did not happen.
+
+mod client;
+mod config;
+mod engine;
+mod error;
+mod forward;
+
+pub use client::Client;
+pub use config::{EngineConfig, Start};
+pub use engine::EmbeddedEngine;
+pub use error::{EngineError, StartError};
+pub use quorate_core::NodeId;
+pub use quorate_kv::{KEY_LIMIT_BYTES, Revision, VALUE_LIMIT_BYTES};
+pub use quorate_tokio::NodeStatus;
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::{Client, EmbeddedEngine, EngineConfig, EngineError, NodeId, Start, StartError};
+}
+
+/// The README's examples are tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -220,6 +220,13 @@ impl Mesh {
         self.lock_waiting().clear();
     }
 
+    /// As [`Mesh::close`], without waiting.
+    pub fn close_now(&self) {
+        if let Ok(mut tasks) = self.shared.tasks.lock() {
+            tasks.abort_all();
+        }
+    }
+
     fn greeting(&self, receiver: NodeId) -> greeting::Greeting {
         let MeshOptions { group, node, .. } = self.shared.options;
         greeting::Greeting { group, sender: node, receiver }

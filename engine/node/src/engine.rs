@@ -1,0 +1,245 @@
+//! A node in this process: its log, its task, its mesh.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quorate_core::{Configuration, NodeId, Payload, Persisted};
+use quorate_driver::{Driver, Found, Recovered};
+use quorate_kv::{Kv, Response};
+use quorate_tokio::{
+    Clock, Incoming, Mesh, MeshOptions, MeshParts, NodeHandle, NodeParts, NodeStatus, spawn,
+};
+use quorate_wal::{DirectoryDisk, Wal, WalError, WalOptions};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+    task::AbortHandle,
+};
+
+use crate::{
+    Client, EngineConfig, EngineError, Start, StartError,
+    forward::{Answer, Ask},
+};
+
+/// Requests of other nodes that are carried out at the same time.
+const FORWARDED_LIMIT: usize = 4 * 1024;
+
+/// A node that runs inside this process. It stops when [`EmbeddedEngine::stop`] is called; dropping
+/// it stops it without waiting.
+pub struct EmbeddedEngine {
+    client: Client,
+    node: NodeHandle<Response>,
+    mesh: Option<Mesh>,
+    server: Option<AbortHandle>,
+}
+
+impl EmbeddedEngine {
+    /// Starts a group of one, whose log is in `dir`.
+    ///
+    /// # Errors
+    /// [`StartError`], with the way out.
+    pub async fn start(dir: impl Into<PathBuf>) -> Result<EmbeddedEngine, StartError> {
+        EmbeddedEngine::start_with(EngineConfig::new(dir)).await
+    }
+
+    /// Starts a node.
+    ///
+    /// # Errors
+    /// [`StartError`], with the way out.
+    pub async fn start_with(config: EngineConfig) -> Result<EmbeddedEngine, StartError> {
+        let listener = match address(&config)? {
+            Some(address) => {
+                let bound = TcpListener::bind(address).await;
+                Some(bound.map_err(|source| StartError::Listen { address, source })?)
+            }
+            None => None,
+        };
+        EmbeddedEngine::start_on(config, listener).await
+    }
+
+    /// Starts a node on a socket that is bound already; none for a group of one.
+    ///
+    /// # Errors
+    /// [`StartError`], with the way out.
+    pub async fn start_on(
+        config: EngineConfig,
+        listener: Option<TcpListener>,
+    ) -> Result<EmbeddedEngine, StartError> {
+        let core = config.core();
+        core.validate()?;
+        let (wal, recovered) = open_log(&config).await?;
+        let persisted = persisted(&config, recovered)?;
+        let clock = Clock::new();
+        let driver = Driver::restore(core, persisted, clock.now())
+            .map_err(|source| StartError::Restore { dir: config.dir.clone(), source })?;
+        let kv = Arc::new(RwLock::new(Kv::default()));
+        let mesh = listener.map(|listener| Mesh::start(listener, mesh_options(&config)));
+        let (mesh, inbox, requests) = match mesh {
+            Some(MeshParts { mesh, inbox, requests }) => (Some(mesh), inbox, Some(requests)),
+            None => (None, mpsc::channel(1).1, None),
+        };
+        let parts =
+            NodeParts { driver, store: wal, machine: kv.clone(), mesh: mesh.clone(), inbox, clock };
+        let node = spawn(parts).map_err(StartError::Thread)?;
+        let timeout = config.request_timeout;
+        let client =
+            Client { node: node.clone(), id: config.node, kv, mesh: mesh.clone(), timeout };
+        let server =
+            requests.map(|requests| tokio::spawn(serve(client.clone(), requests)).abort_handle());
+        Ok(EmbeddedEngine { client, node, mesh, server })
+    }
+
+    /// Returns once a leader is known and this node's state holds what was acknowledged before.
+    ///
+    /// # Errors
+    /// [`EngineError`] where that does not come about within `timeout`.
+    pub async fn wait_ready(&self, timeout: Duration) -> Result<(), EngineError> {
+        self.client.with_timeout(timeout).barrier().await
+    }
+
+    /// A client of this node.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// What the node is now.
+    pub fn status(&self) -> NodeStatus {
+        self.node.status()
+    }
+
+    /// Whether this node leads, as far as it knows.
+    pub fn is_leader(&self) -> bool {
+        self.status().leader == Some(self.client.id)
+    }
+
+    /// The leader, as far as this node knows.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.status().leader
+    }
+
+    /// Finishes what was accepted, as far as it can, and closes the log. May be called again.
+    ///
+    /// # Errors
+    /// [`EngineError::Halted`] where the node had stopped for good before.
+    pub async fn stop(&self) -> Result<(), EngineError> {
+        let halted = self.status().halted;
+        self.node.stop().await;
+        self.close().await;
+        halted.map_or(Ok(()), |reason| Err(EngineError::Halted { reason }))
+    }
+
+    /// Ends the node as a crash would: nothing is flushed, nobody is told. Returns once its
+    /// directory and address are free.
+    pub async fn kill(&self) {
+        self.node.kill().await;
+        self.close().await;
+    }
+
+    async fn close(&self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+        if let Some(mesh) = &self.mesh {
+            mesh.close().await;
+        }
+    }
+}
+
+impl Drop for EmbeddedEngine {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+        if let Some(mesh) = self.mesh.take() {
+            mesh.close_now();
+        }
+        self.node.abort();
+    }
+}
+
+/// Where this node listens; none for a group of one.
+fn address(config: &EngineConfig) -> Result<Option<SocketAddr>, StartError> {
+    if config.peers.is_empty() {
+        return Ok(None);
+    }
+    let node = config.node;
+    config.peers.get(&node).copied().map(Some).ok_or(StartError::NoAddress { node })
+}
+
+fn mesh_options(config: &EngineConfig) -> MeshOptions {
+    MeshOptions { group: config.group, node: config.node, peers: config.peers.clone() }
+}
+
+async fn open_log(config: &EngineConfig) -> Result<(Wal<DirectoryDisk>, Recovered), StartError> {
+    let dir = config.dir.clone();
+    let mut options = WalOptions::new(config.group, config.node);
+    options.segment_bytes = config.segment_bytes;
+    let opened = tokio::task::spawn_blocking(move || {
+        let disk = DirectoryDisk::open(dir)?;
+        Wal::open(disk, options)
+    });
+    let opened = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => Err(WalError::Io {
+            action: "open the log".to_owned(),
+            source: std::io::Error::other(error),
+        }),
+    };
+    opened.map_err(|source| StartError::Log { dir: config.dir.clone(), source })
+}
+
+/// What to start from, where that is what was asked for.
+fn persisted(config: &EngineConfig, recovered: Recovered) -> Result<Persisted, StartError> {
+    let dir = || config.dir.clone();
+    let given = config.members();
+    match (&recovered.found, config.start) {
+        (Some(_), Start::New) => return Err(StartError::AlreadyUsed { dir: dir() }),
+        (None, Start::Existing) => return Err(StartError::Empty { dir: dir() }),
+        (Some(found), Start::Existing | Start::NewOrExisting) => {
+            if found.snapshot.is_some() {
+                return Err(StartError::Snapshot { dir: dir() });
+            }
+            let founded = founders(found);
+            if founded != given {
+                return Err(StartError::Members { dir: dir(), founded, given });
+            }
+        }
+        (None, Start::New | Start::NewOrExisting) => {}
+    }
+    Ok(recovered.found_or_bootstrap(Arc::new(Configuration::new(given))))
+}
+
+/// The members in the newest configuration of a log.
+fn founders(found: &Found) -> Vec<NodeId> {
+    let configurations = found.entries.iter().filter_map(|entry| match entry.payload {
+        Payload::Configuration(configuration) => Some(configuration),
+        Payload::Noop | Payload::Command(_) => None,
+    });
+    configurations.last().map(|newest| newest.voters().to_vec()).unwrap_or_default()
+}
+
+/// Carries out what other nodes ask of this one.
+async fn serve(client: Client, mut requests: mpsc::Receiver<Incoming>) {
+    let places = Arc::new(Semaphore::new(FORWARDED_LIMIT));
+    while let Some(Incoming { body, responder, .. }) = requests.recv().await {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let client = client.clone();
+        tokio::spawn(async move {
+            let answer = answer(&client, body).await;
+            responder.respond(&answer.encode());
+            drop(place);
+        });
+    }
+}
+
+async fn answer(client: &Client, body: Bytes) -> Answer {
+    match Ask::decode(body) {
+        Some(ask) => client.carry_out(ask).await,
+        None => Answer::NotDone("the request makes no sense".to_owned()),
+    }
+}
