@@ -69,7 +69,7 @@ pub enum ReadError {
 }
 
 pub(crate) type ProposeReply<R> = oneshot::Sender<Result<(LogId, R), ProposeError>>;
-pub(crate) type ReadReply = oneshot::Sender<Result<(), ReadError>>;
+pub(crate) type ReadReply = oneshot::Sender<Result<Index, ReadError>>;
 
 /// What handles ask of a node's task.
 pub(crate) enum Request<R> {
@@ -115,11 +115,11 @@ impl<R> NodeHandle<R> {
     }
 
     /// Returns once the state machine may answer a linearizable read that was invoked when this was
-    /// called.
+    /// called, with the index that the read rests on: any node that has applied it may answer, too.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn read_index(&self) -> Result<(), ReadError> {
+    pub async fn read_index(&self) -> Result<Index, ReadError> {
         let (reply, answer) = oneshot::channel();
         self.requests.try_send(Request::Read(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {

@@ -267,9 +267,9 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
                     self.answer(request, Err(ProposeError::Replaced));
                 }
                 Outcome::Unknown { request } => self.answer(request, Err(ProposeError::Unknown)),
-                Outcome::ReadReady { request, .. } => {
+                Outcome::ReadReady { request, index } => {
                     if let Some(reply) = self.reads.remove(&request) {
-                        let _ = reply.send(Ok(()));
+                        let _ = reply.send(Ok(index));
                     }
                 }
                 Outcome::RoleChanged { role, term, leader } => {

@@ -213,11 +213,11 @@ impl Client {
                 ) => Answer::NotDone(error.to_string()),
             },
             Ask::Get(key) => match self.node.read_index().await {
-                Ok(()) => Answer::Value(self.get_stale(&key)),
+                Ok(_) => Answer::Value(self.get_stale(&key)),
                 Err(error) => not_read(&error),
             },
             Ask::ReadIndex => match self.node.read_index().await {
-                Ok(()) => Answer::Index(self.node.status().applied),
+                Ok(index) => Answer::Index(index),
                 Err(error) => not_read(&error),
             },
         }

@@ -1,1 +1,31 @@
-fn main() {}
+//! The binary `quorate`.
+
+mod demo;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Strongly consistent keys and values on Raft.
+#[derive(Parser)]
+#[command(name = "quorate", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Three durable nodes in this process: write, kill the leader, take over, restart, count losses.
+    Demo(demo::DemoArguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("QUORATE_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match arguments.command {
+        Command::Demo(arguments) => demo::run(arguments),
+    }
+}

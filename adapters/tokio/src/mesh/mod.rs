@@ -225,6 +225,7 @@ impl Mesh {
         if let Ok(mut tasks) = self.shared.tasks.lock() {
             tasks.abort_all();
         }
+        self.lock_waiting().clear();
     }
 
     fn greeting(&self, receiver: NodeId) -> greeting::Greeting {
