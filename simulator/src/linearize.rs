@@ -50,8 +50,9 @@ fn relevant(operations: &[Operation]) -> Vec<Call> {
     let matters = |operation: &&Operation| match (operation.told, operation.ask) {
         (Told::Never, _) | (Told::Unknown, Ask::Get) => false,
         (Told::Unknown, Ask::Put(value)) => removed || read.contains(&value),
-        (Told::Unknown, Ask::Delete)
-        | (Told::Got(_) | Told::Done | Told::Removed { .. }, _) => true,
+        (Told::Unknown, Ask::Delete) | (Told::Got(_) | Told::Done | Told::Removed { .. }, _) => {
+            true
+        }
     };
     let call = |operation: &Operation| Call {
         invoked: operation.invoked,

@@ -55,6 +55,10 @@ marks! {
     DirectoryLost,
     /// The log began another segment.
     SegmentRotated,
+    /// Opening a log met a torn batch.
+    TornBatchMet,
+    /// Opening a log wrote the last batch again.
+    LastBatchRewritten,
     /// The log removed a file.
     FileRemoved,
     /// A write that nobody was told of was found after a crash.
@@ -134,8 +138,10 @@ impl Marks {
 
     /// What a batch of swarm runs must reach and this one did not.
     pub fn missing(&self) -> Vec<Mark> {
-        // A log that never writes a sector twice before it syncs has no earlier versions of it.
-        let is_missing = |mark: &Mark| self.count(*mark) == 0 && *mark != Mark::OlderSector;
+        // A log that never writes a sector twice before it syncs has no earlier versions of it; and
+        // one whose group commits are one record never finds a part of one.
+        let optional = [Mark::OlderSector, Mark::PartOfGroupRecovered];
+        let is_missing = |mark: &Mark| self.count(*mark) == 0 && !optional.contains(mark);
         Mark::ALL.iter().copied().filter(is_missing).collect()
     }
 }

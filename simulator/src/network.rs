@@ -72,9 +72,8 @@ impl Network {
     ) -> [Option<Nanos>; 2] {
         let stream = Stream::Link(from, to);
         let settings = self.settings;
-        let [lost, twice, late, delay] =
-            [1_000_000, 1_000_000, 100_000_000, settings.spread + 1]
-                .map(|bound| choices.draw(stream, bound));
+        let [lost, twice, late, delay] = [1_000_000, 1_000_000, 100_000_000, settings.spread + 1]
+            .map(|bound| choices.draw(stream, bound));
         self.counters.sent += 1;
         let link = &mut self.links[from as usize][to as usize];
         if link.blocked > 0 {

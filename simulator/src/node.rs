@@ -7,16 +7,9 @@ use quorate_core::{Config, EntryRef, Nanos, NodeId, RequestId, Timestamp};
 use quorate_driver::{ApplyJob, Driver, StateMachine, WriteJob};
 use quorate_kv::{Kv, Response};
 
-use crate::{
-    clock::Clock,
-    disk::SimDisk,
-    hash::mix,
-    oracle::election::View,
-    store::Store,
-};
+use crate::{clock::Clock, disk::SimDisk, hash::mix, oracle::election::View, store::Store};
 
 /// A machine of the cluster.
-#[derive(Debug)]
 pub struct Node {
     /// Counted from 0.
     pub number: u64,
@@ -41,7 +34,6 @@ pub struct Node {
 }
 
 /// A running process.
-#[derive(Debug)]
 pub struct Life {
     /// The real driver.
     pub driver: Driver<Response>,
@@ -57,6 +49,8 @@ pub struct Life {
     pub view: View,
     /// The deadline for which a tick is in the queue.
     pub tick_at: Option<Timestamp>,
+    /// How many segments the log has begun after its first.
+    pub rolls: u64,
     /// Proposals that wait to be proposed together.
     pub inbox: Vec<(RequestId, Bytes)>,
 }

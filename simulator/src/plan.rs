@@ -154,6 +154,9 @@ pub struct Plan {
 
 const ON: Stream = Stream::Plan;
 
+/// Draws a fault of one family within a span of time.
+type Draw = fn(&mut Choices, Nanos) -> Planned;
+
 impl Plan {
     /// Draws the faults that `settings` allows.
     pub fn draw(choices: &mut Choices, profile: Profile, settings: &Settings) -> Plan {
@@ -165,7 +168,7 @@ impl Plan {
             Profile::Crashes | Profile::Network | Profile::Disk => 2,
         };
         let span = settings.fault_time;
-        let families: [(bool, u64, fn(&mut Choices, Nanos) -> Planned); 6] = [
+        let families: [(bool, u64, Draw); 6] = [
             (on.crashes, 6, crash),
             (on.triggers, 12, triggered_crash),
             (on.partitions, 8, partition),
@@ -224,10 +227,7 @@ fn triggered_crash(choices: &mut Choices, span: Nanos) -> Planned {
 fn choices_of_nth(pattern: Pattern) -> u64 {
     match pattern {
         Pattern::VoteGranted | Pattern::VoteAsked | Pattern::BecameLeader | Pattern::Restarted => 3,
-        Pattern::MidBroadcast
-        | Pattern::Writing
-        | Pattern::Acknowledged
-        | Pattern::Committed => 40,
+        Pattern::MidBroadcast | Pattern::Writing | Pattern::Acknowledged | Pattern::Committed => 40,
     }
 }
 

@@ -189,7 +189,7 @@ impl Settings {
             election_timeout,
             heartbeat_interval,
             commit_notify_delay: choices.pick(on, &[2 * MILLISECOND, 0]).min(heartbeat_interval),
-            max_message_bytes: choices.pick(on, &[1024 * 1024, 64 * 1024, 1024]),
+            max_message_bytes: choices.pick(on, &[1024 * 1024, 64 * 1024, 32 * 1024]),
             max_inflight_messages: choices.pick(on, &[64, 8, 1]),
             max_apply_bytes,
             segment_bytes: choices.pick(on, &[64 * 1024, 16 * 1024, 8 * 1024]),
@@ -229,7 +229,7 @@ fn workload(choices: &mut Choices, election_timeout: Nanos) -> Workload {
         think: choices.pick(on, &[20, 5, 100]) * MILLISECOND,
         read_percent: choices.pick(on, &[40, 10, 70]),
         delete_percent: choices.pick(on, &[0, 5, 10]),
-        padding_bytes: choices.pick(on, &[0, 100, 700]),
+        padding_bytes: choices.pick(on, &[0, 100, 700, 2_000]),
         gather: choices.pick(on, &[0, 0, 2, 10]) * MILLISECOND,
         patience: election_timeout * choices.between(on, 3, 8),
     }

@@ -5,11 +5,7 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use quorate_sim::{
-    marks::Mark,
-    profile::SECOND,
-    run::Report,
-};
+use quorate_sim::{marks::Mark, profile::SECOND, run::Report};
 use serde_json::json;
 
 use super::batch::Total;
@@ -31,7 +27,7 @@ impl Trace {
     }
 
     pub(super) fn write(&mut self, lines: &[String]) {
-        let mut put = |out: &mut dyn Write| {
+        let put = |out: &mut dyn Write| {
             lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush())
         };
         let result = match self {

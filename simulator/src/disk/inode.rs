@@ -42,6 +42,8 @@ pub(super) struct Inode {
     older: Vec<(u64, Vec<u8>)>,
     /// Sectors that a failed sync took for clean, though they are not durable.
     stale: Vec<u64>,
+    /// The file was cut to this length since the last sync.
+    cut: Option<u64>,
 }
 
 fn sectors(offset: u64, len: usize) -> Range<u64> {
@@ -81,6 +83,21 @@ impl Inode {
         self.dirty.push(touched);
     }
 
+    /// Cuts the file; whether that survives a power loss is open until the next sync.
+    pub(super) fn trim(&mut self, len: u64) {
+        if len < self.len() {
+            self.cached.truncate(len as usize);
+            self.cut = Some(self.cut.map_or(len, |cut| cut.min(len)));
+            let end = len.div_ceil(SECTOR_BYTES as u64);
+            self.dirty.retain_mut(|range| {
+                range.end = range.end.min(end);
+                range.start < range.end
+            });
+            self.older.retain(|(sector, _)| *sector < end);
+            self.stale.retain(|sector| *sector < end);
+        }
+    }
+
     fn save_older(&mut self, touched: &Range<u64>) {
         for range in &self.dirty {
             for sector in range.start.max(touched.start)..range.end.min(touched.end) {
@@ -96,6 +113,9 @@ impl Inode {
     /// All that was written since the last sync becomes durable.
     pub(super) fn sync(&mut self) -> u64 {
         let mut synced = 0;
+        if let Some(cut) = self.cut.take() {
+            self.durable.truncate(cut as usize);
+        }
         for range in std::mem::take(&mut self.dirty) {
             synced += range.end - range.start;
             let start = range.start as usize * SECTOR_BYTES;
@@ -147,6 +167,10 @@ impl Inode {
     /// Of the sectors that were not synced, an arbitrary part survives.
     pub(super) fn lose_power(&mut self, chance: &mut Chance) -> Loss {
         let mut loss = Loss::default();
+        // Zero keeps what the process last saw.
+        if let Some(cut) = self.cut.take().filter(|_| chance.below(2) == 0) {
+            self.durable.truncate(cut as usize);
+        }
         let dirty = self.dirty_sectors();
         // All kept, all lost, a beginning kept, or each sector by itself.
         let mode = if dirty.is_empty() { 0 } else { chance.below(4) };

@@ -148,6 +148,10 @@ impl DiskFile for SimFile {
         lock(&self.state).write(self.inode, self.life, data, offset)
     }
 
+    fn trim(&mut self, len: u64) -> io::Result<()> {
+        lock(&self.state).trim(self.inode, self.life, len)
+    }
+
     fn sync_data(&mut self) -> io::Result<()> {
         lock(&self.state).sync(self.inode, self.life)
     }

@@ -14,6 +14,8 @@ pub struct DiskCounters {
     pub writes: u64,
     /// Bytes written to files.
     pub written_bytes: u64,
+    /// Files cut short.
+    pub trims: u64,
     /// Syncs of files that had something to sync.
     pub syncs: u64,
     /// Syncs of the directory that had something to sync.
@@ -289,6 +291,16 @@ impl State {
         self.counters.writes += 1;
         self.counters.written_bytes += data.len() as u64;
         self.inode(inode)?.write(data, offset);
+        Ok(())
+    }
+
+    pub(super) fn trim(&mut self, inode: u64, life: u64, len: u64) -> io::Result<()> {
+        self.alive(life)?;
+        if self.pass(Change::Write)?.is_some() {
+            return Err(stopped());
+        }
+        self.counters.trims += 1;
+        self.inode(inode)?.trim(len);
         Ok(())
     }
 

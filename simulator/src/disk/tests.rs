@@ -113,3 +113,19 @@ fn a_deep_copy_goes_its_own_way() {
     disk.remove("a").unwrap();
     assert!(copy.contents("a").is_some());
 }
+
+#[test]
+fn a_cut_that_was_not_synced_may_come_undone() {
+    let mut lengths = std::collections::BTreeSet::new();
+    for chance in 0..50 {
+        let disk = SimDisk::new();
+        let mut file = written(&disk, "a", 1, 4);
+        file.sync_data().unwrap();
+        disk.sync_dir().unwrap();
+        file.trim(SECTOR_BYTES as u64).unwrap();
+        assert_eq!(file.len().unwrap(), SECTOR_BYTES as u64);
+        disk.lose_power(chance);
+        lengths.insert(disk.contents("a").unwrap().len() / SECTOR_BYTES);
+    }
+    assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [1, 4]);
+}

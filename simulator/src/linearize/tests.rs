@@ -51,12 +51,10 @@ fn a_write_of_unknown_outcome_may_take_effect_late_or_never() {
     assert!(is_good(&[put(1, 1, 2), lost_put(2, 3), get(Some(1), 10, 11), get(Some(2), 12, 13)]));
     assert!(is_good(&[put(1, 1, 2), lost_put(2, 3), get(Some(1), 10, 11)]));
     assert!(!is_good(&[get(Some(2), 1, 2), lost_put(2, 3)]), "but not before it was asked for");
-    assert!(!is_good(&[
-        lost_put(2, 1),
-        get(Some(2), 2, 3),
-        put(3, 4, 5),
-        get(Some(2), 6, 7)
-    ]), "and only once");
+    assert!(
+        !is_good(&[lost_put(2, 1), get(Some(2), 2, 3), put(3, 4, 5), get(Some(2), 6, 7)]),
+        "and only once"
+    );
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! What a node's disk surely holds, told by the writes that were completed; and that nothing is
 //! said that rests on more.
 
-use quorate_core::{
-    AppendOutcome, Body, Entries, HardState, Index, Message, NodeId, Term, Write,
-};
+use quorate_core::{AppendOutcome, Body, Entries, HardState, Index, Message, NodeId, Term, Write};
 use quorate_driver::Recovered;
 
 use super::{Violation, log::Slot};
@@ -37,7 +35,9 @@ pub struct Untold {
 
 fn last_of(log: &[Slot]) -> String {
     match log.last() {
-        Some(slot) => format!("a log through {}@{} ({:04x})", log.len(), slot.term, slot.chain >> 48),
+        Some(slot) => {
+            format!("a log through {}@{} ({:04x})", log.len(), slot.term, slot.chain >> 48)
+        }
         None => "no log".to_owned(),
     }
 }

@@ -62,9 +62,7 @@ impl Logs {
         let known = std::iter::once(&place.first).chain(&place.others);
         match known.into_iter().find(|known| known.term == slot.term) {
             Some(known) if known.chain == slot.chain => Ok(()),
-            Some(_) => {
-                Err(Violation::LogsDiffer { node, place: LogId::new(slot.term, index) })
-            }
+            Some(_) => Err(Violation::LogsDiffer { node, place: LogId::new(slot.term, index) }),
             None => {
                 place.others.push(slot);
                 Ok(())

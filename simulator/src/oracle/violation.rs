@@ -120,9 +120,7 @@ pub enum Violation {
         place: LogId,
     },
     /// A commit stands on a quorum of durable logs.
-    #[error(
-        "node {node} committed {index}@{term}, which {holders} disks hold, but {needed} must"
-    )]
+    #[error("node {node} committed {index}@{term}, which {holders} disks hold, but {needed} must")]
     CommitWithoutQuorum {
         /// Who.
         node: u64,

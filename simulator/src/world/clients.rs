@@ -103,9 +103,8 @@ impl World {
             return self.pump(to);
         }
         let padding = self.settings.workload.padding_bytes;
-        let bytes = command(pending.key, pending.ask, padding).map_err(|error| {
-            Violation::OddResponse { node: to, response: error.to_string() }
-        })?;
+        let bytes = command(pending.key, pending.ask, padding)
+            .map_err(|error| Violation::OddResponse { node: to, response: error.to_string() })?;
         life.inbox.push((request, bytes));
         if life.inbox.len() == 1 {
             let gather = self.settings.workload.gather;

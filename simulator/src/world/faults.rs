@@ -126,11 +126,14 @@ impl World {
         planned: usize,
     ) -> Result<(), Violation> {
         let Some(fault) = self.planned(planned) else { return Ok(()) };
-        if self.healed_at.is_some() || self.nodes[number as usize].living(life).is_none() {
+        let node = &mut self.nodes[number as usize];
+        // Another fault may have ended the loop.
+        let over = node.living(life).is_none() || node.crash_again == 0;
+        if over || self.healed_at.is_some() {
             return Ok(());
         }
+        node.crash_again -= 1;
         self.stats.faults += 1;
-        self.nodes[number as usize].crash_again -= 1;
         let until = self.until(fault.duration / 4);
         self.crash_until(number, fault.fault, until, planned);
         Ok(())

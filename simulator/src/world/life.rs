@@ -34,6 +34,8 @@ impl World {
         let (store, recovered) = opened
             .map_err(|error| Violation::OpenFailed { node: number, error: error.to_string() })?;
         node.disk.disarm();
+        self.marks.add(Mark::TornBatchMet, u64::from(store.counters().torn));
+        self.marks.add(Mark::LastBatchRewritten, u64::from(store.counters().rewritten));
         let mirror = &mut self.oracles.durable[at];
         let found = mirror.recover(number, &recovered)?;
         self.marks.add(Mark::UntoldWriteRecovered, u64::from(found.kept > 0));
@@ -63,6 +65,7 @@ impl World {
             applying: None,
             view: View { commit: 0, ..view },
             tick_at: None,
+            rolls: 0,
             inbox: Vec::new(),
         });
         self.note(1, number, &[]);
@@ -80,7 +83,11 @@ impl World {
         let (power, chance) = (self.choices.draw(stream, 2), self.choices.draw(stream, u64::MAX));
         self.say(|_| format!("node {number} stops while it opens its log"));
         let node = &mut self.nodes[number as usize];
-        if power == 1 { node.disk.lose_power(chance) } else { node.disk.kill(chance) }
+        if power == 1 {
+            node.disk.lose_power(chance)
+        } else {
+            node.disk.kill(chance)
+        }
         let lives = node.lives;
         self.push(MILLISECOND, Event::Restart { node: number, lives });
         Ok(())
@@ -105,8 +112,10 @@ impl World {
     /// A process ends; what its disk was writing gets as far as is drawn.
     pub(super) fn crash(&mut self, number: u64, fault: Fault) {
         let stream = Stream::Disk(number);
-        let [after, torn, chance] =
-            [8, u64::MAX, u64::MAX].map(|bound| self.choices.draw(stream, bound));
+        let [rare, first, later, torn, chance] =
+            [3, 3, 12, u64::MAX, u64::MAX].map(|bound| self.choices.draw(stream, bound));
+        // Mostly within the write or its sync; sometimes within the changes of a new segment.
+        let after = if rare == 2 { later } else { first };
         let node = &mut self.nodes[number as usize];
         node.paused_until = 0;
         let Some(mut life) = node.life.take() else {
@@ -229,7 +238,12 @@ impl World {
         let Some(job) = running.writing.take() else { return Ok(()) };
         let result = running.store.write(job.writes());
         match &result {
-            Ok(()) => self.oracles.durable[number as usize].complete(),
+            Ok(()) => {
+                self.oracles.durable[number as usize].complete();
+                let rolls = running.store.counters().rolls;
+                self.marks.add(Mark::SegmentRotated, rolls.saturating_sub(running.rolls));
+                running.rolls = rolls;
+            }
             Err(error) if !disk.has_failed() => {
                 return Err(Violation::WriteFailed { node: number, error: error.to_string() });
             }

@@ -102,7 +102,6 @@ impl Recipe {
 }
 
 /// A cluster and its surroundings.
-#[derive(Debug)]
 pub struct World {
     settings: Settings,
     plan: Plan,
@@ -150,11 +149,7 @@ impl World {
     ///
     /// # Errors
     /// Where a node does not start.
-    pub fn with(
-        mut choices: Choices,
-        settings: Settings,
-        plan: Plan,
-    ) -> Result<World, Violation> {
+    pub fn with(mut choices: Choices, settings: Settings, plan: Plan) -> Result<World, Violation> {
         let nodes: Vec<Node> =
             (0..settings.nodes).map(|number| node(&mut choices, &settings, number)).collect();
         let clients = settings.workload.clients;

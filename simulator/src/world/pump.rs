@@ -127,8 +127,8 @@ impl World {
     fn judge_send(&self, number: u64, to: u64, message: &Message) -> Result<(), Violation> {
         let mirror = &self.oracles.durable[number as usize];
         let leader = self.nodes[to as usize].life.as_ref().map(|life| life.driver.raft().status());
-        let leader = leader
-            .filter(|status| status.role == RoleKind::Leader && status.term == message.term);
+        let leader =
+            leader.filter(|status| status.role == RoleKind::Leader && status.term == message.term);
         mirror.sent(number, to, message, |index| {
             leader.as_ref().and_then(|status| status.log.term_at(index))
         })?;

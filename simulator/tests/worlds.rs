@@ -1,0 +1,92 @@
+//! Whole runs: they pass, they repeat, and they meet what they are meant to meet.
+
+use quorate_sim::{
+    marks::{Mark, Marks},
+    profile::{Profile, SECOND},
+    run::{Options, Report, run},
+    world::Recipe,
+};
+
+fn short(seed: u64, profile: Profile) -> Recipe {
+    Recipe { profile, time: 6 * SECOND, ..Recipe::new(seed) }
+}
+
+fn pass(recipe: Recipe, options: Options) -> Report {
+    let report = run(recipe, options);
+    if let Some(failure) = &report.failure {
+        panic!("{}\n{}\n{}", failure.violation, failure.plan, report.command());
+    }
+    report
+}
+
+#[test]
+fn swarm_seeds_pass_and_reach_their_marks() {
+    let mut marks = Marks::default();
+    for seed in 0..24 {
+        let report = pass(short(seed, Profile::Swarm), Options::default());
+        assert!(report.stats.commits > 0 && report.stats.answered > 0, "seed {seed}");
+        marks.merge(&report.marks);
+    }
+    let expected = [
+        Mark::GroupCommit,
+        Mark::BatchProposed,
+        Mark::ConflictTruncation,
+        Mark::OutcomeUnknown,
+        Mark::ReadWaitedForApply,
+        Mark::LeaderCrashedMidBroadcast,
+        Mark::CrashedWhileWriting,
+        Mark::SegmentRotated,
+        Mark::UntoldWriteRecovered,
+        Mark::LastBatchRewritten,
+        Mark::KilledUnsynced,
+        Mark::LeaderDeposed,
+        Mark::PartitionBlocked,
+        Mark::FaultOnEvent,
+    ];
+    let missing: Vec<Mark> = expected.into_iter().filter(|mark| marks.count(*mark) == 0).collect();
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+}
+
+#[test]
+fn crashes_tear_what_the_disk_was_writing() {
+    let mut marks = Marks::default();
+    for seed in 0..12 {
+        marks.merge(&pass(short(seed, Profile::Crashes), Options::default()).marks);
+    }
+    for mark in [Mark::StoppedInWrite, Mark::StoppedInSync, Mark::TornTail, Mark::TornBatchMet] {
+        assert!(marks.count(mark) > 0, "{mark} was never reached");
+    }
+}
+
+#[test]
+fn every_profile_passes() {
+    for profile in Profile::ALL {
+        for seed in 100..104 {
+            pass(short(seed, profile), Options::default());
+        }
+    }
+}
+
+#[test]
+fn a_calm_world_keeps_its_first_leader() {
+    let recipe = Recipe { nodes: Some(3), ..short(7, Profile::Calm) };
+    let report = pass(recipe, Options::default());
+    assert_eq!((report.stats.elections, report.stats.restarts), (1, 0));
+}
+
+#[test]
+fn a_seed_always_gives_the_same_run() {
+    for seed in 0..4 {
+        let recipe = short(seed, Profile::Swarm);
+        let first = pass(recipe, Options { twice: true, trace: false });
+        let traced = pass(recipe, Options { twice: false, trace: true });
+        assert_eq!(
+            (first.hash, first.stats),
+            (traced.hash, traced.stats),
+            "a trace changes nothing"
+        );
+        assert!(!traced.trace.is_empty() && first.trace.is_empty());
+        let other = pass(short(seed + 1, Profile::Swarm), Options::default());
+        assert_ne!(first.hash, other.hash);
+    }
+}
