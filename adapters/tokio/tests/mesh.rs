@@ -1,0 +1,210 @@
+//! The mesh against peers of every kind: right ones, wrong ones, and those who mean harm.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes};
+use quorate_codec::encode_frame;
+use quorate_core::NodeId;
+use quorate_tokio::{Mesh, MeshOptions, MeshParts, RequestError, WIRE_PROTOCOL};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+const GROUP: u64 = 7;
+/// Far more than anything here takes; only a hang reaches it.
+const LONG: Duration = Duration::from_secs(30);
+
+fn node(id: u64) -> NodeId {
+    NodeId::of(id)
+}
+
+/// A mesh of nodes 1 and 2, of which only 1 is real.
+async fn lone_node() -> (MeshParts, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody listens at port 1.
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let peers = BTreeMap::from([(node(1), address), (node(2), nobody)]);
+    let options = MeshOptions { group: GROUP, node: node(1), peers };
+    (Mesh::start(listener, options), address)
+}
+
+fn greeting(protocol: u32, group: u64, sender: u64, receiver: u64) -> Vec<u8> {
+    let mut out = Vec::from(*b"QORT");
+    out.put_u32_le(protocol);
+    out.put_u64_le(group);
+    out.put_u64_le(sender);
+    out.put_u64_le(receiver);
+    out
+}
+
+async fn greet(address: SocketAddr, greeting: &[u8]) -> (TcpStream, u8) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(greeting).await.unwrap();
+    let answer = timeout(LONG, stream.read_u8()).await.expect("an answer").unwrap();
+    (stream, answer)
+}
+
+fn frame(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_frame(&mut out, u32::MAX, |out| out.extend_from_slice(body)).unwrap();
+    out
+}
+
+/// Waits until the peer closes.
+async fn closed(mut stream: TcpStream) {
+    let mut byte = [0];
+    let end = timeout(LONG, stream.read(&mut byte)).await.expect("the connection ends");
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+}
+
+async fn reaches(counter: &AtomicU64, count: u64) {
+    timeout(LONG, async {
+        while counter.load(Ordering::Relaxed) < count {
+            sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .expect("it is counted");
+}
+
+#[tokio::test]
+async fn who_is_not_a_member_of_this_group_at_this_address_is_refused_and_counted() {
+    let (parts, address) = lone_node().await;
+    let wrong = [
+        greeting(WIRE_PROTOCOL + 1, GROUP, 2, 1),
+        greeting(WIRE_PROTOCOL, GROUP + 1, 2, 1),
+        greeting(WIRE_PROTOCOL, GROUP, 2, 3),
+        greeting(WIRE_PROTOCOL, GROUP, 9, 1),
+        greeting(WIRE_PROTOCOL, GROUP, 0, 1),
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..32].to_vec(),
+    ];
+    let mut answers = Vec::new();
+    for greeting in &wrong {
+        let (stream, answer) = greet(address, greeting).await;
+        closed(stream).await;
+        answers.push(answer);
+    }
+    assert_eq!(answers, [2, 3, 4, 5, 5, 2]);
+    reaches(&parts.mesh.counters().refused, wrong.len() as u64).await;
+    let (_stream, answer) = greet(address, &greeting(WIRE_PROTOCOL, GROUP, 2, 1)).await;
+    assert_eq!(answer, 1, "the right one is still welcome");
+    parts.mesh.close().await;
+}
+
+#[tokio::test]
+async fn a_member_that_sends_what_no_peer_sends_is_cut_off_and_the_next_one_is_welcome() {
+    let (parts, address) = lone_node().await;
+    let mut corrupt = frame(b"\x01\0\0\0\0\0\0\0\0hello");
+    let last = corrupt.len() - 1;
+    corrupt[last] ^= 1;
+    let hostile: [Vec<u8>; 6] = [
+        vec![0xff; 64],           // a frame of 4 GiB
+        corrupt,                  // a checksum that does not fit
+        frame(b""),               // no kind
+        frame(b"\x09something"),  // an unknown kind
+        frame(b"\x00no message"), // not a Raft message
+        frame(b"\x01abc"),        // a request without an id
+    ];
+    for (place, bytes) in hostile.iter().enumerate() {
+        let (mut stream, answer) = greet(address, &greeting(WIRE_PROTOCOL, GROUP, 2, 1)).await;
+        assert_eq!(answer, 1);
+        stream.write_all(bytes).await.unwrap();
+        closed(stream).await;
+        reaches(&parts.mesh.counters().refused, place as u64 + 1).await;
+    }
+    parts.mesh.close().await;
+}
+
+#[tokio::test]
+async fn strangers_that_say_nothing_do_not_keep_a_member_out() {
+    let (parts, address) = lone_node().await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let _ = stream.write_all(b"QO").await;
+        silent.push(stream);
+    }
+    let (_stream, answer) = greet(address, &greeting(WIRE_PROTOCOL, GROUP, 2, 1)).await;
+    assert_eq!(answer, 1);
+    parts.mesh.close().await;
+}
+
+#[tokio::test]
+async fn a_request_to_who_cannot_be_reached_was_surely_not_sent() {
+    let (parts, _) = lone_node().await;
+    for to in [node(2), node(9)] {
+        let answer = parts.mesh.request(to, b"hello", LONG).await;
+        assert_eq!(answer, Err(RequestError::NotSent(to)));
+    }
+    parts.mesh.close().await;
+}
+
+/// Two real nodes.
+async fn pair() -> (MeshParts, MeshParts) {
+    let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let two = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = [one.local_addr().unwrap(), two.local_addr().unwrap()];
+    let peers = BTreeMap::from([(node(1), addresses[0]), (node(2), addresses[1])]);
+    let options = |id| MeshOptions { group: GROUP, node: node(id), peers: peers.clone() };
+    (Mesh::start(one, options(1)), Mesh::start(two, options(2)))
+}
+
+/// Asks until the connection stands.
+async fn ask(mesh: &Mesh, to: NodeId, limit: Duration) -> Result<Bytes, RequestError> {
+    let asking = async {
+        loop {
+            match mesh.request(to, b"hello", limit).await {
+                Err(RequestError::NotSent(_)) => sleep(Duration::from_millis(5)).await,
+                answer => return answer,
+            }
+        }
+    };
+    timeout(LONG, asking).await.expect("the connection is made")
+}
+
+#[tokio::test]
+async fn a_request_is_answered_by_whom_it_was_sent_to() {
+    let (one, two) = pair().await;
+    let mut requests = two.requests;
+    let server = tokio::spawn(async move {
+        while let Some(incoming) = requests.recv().await {
+            assert_eq!((incoming.from, &incoming.body[..]), (node(1), &b"hello"[..]));
+            incoming.responder.respond(b"welcome");
+        }
+    });
+    // An answer is lost while the way back is not up yet.
+    let mut answer = Err(RequestError::NoAnswer(node(2)));
+    for _ in 0..100 {
+        answer = ask(&one.mesh, node(2), Duration::from_millis(500)).await;
+        if answer.is_ok() {
+            break;
+        }
+    }
+    assert_eq!(answer.as_deref(), Ok(&b"welcome"[..]));
+    server.abort();
+    one.mesh.close().await;
+    two.mesh.close().await;
+}
+
+#[tokio::test]
+async fn a_request_whose_peer_dies_is_unknown_at_once() {
+    let (one, mut two) = pair().await;
+    let asking = tokio::spawn({
+        let mesh = one.mesh.clone();
+        async move { ask(&mesh, node(2), Duration::from_secs(3600)).await }
+    });
+    let taken = timeout(LONG, two.requests.recv()).await.expect("it comes in");
+    two.mesh.close().await;
+    drop(taken);
+    let answer = timeout(LONG, asking).await.expect("no need to wait").unwrap();
+    assert_eq!(answer, Err(RequestError::NoAnswer(node(2))));
+    one.mesh.close().await;
+}
