@@ -1,1 +1,3 @@
 //! Cross-crate scenarios, recovery, real clusters and planted bugs.
+
+pub mod fuzz_decode;
