@@ -12,7 +12,7 @@ pub enum FrameError {
     #[error("a frame of {found} bytes, over the limit of {limit}")]
     TooLong {
         /// The length in the header.
-        found: u32,
+        found: u64,
         /// The limit.
         limit: u32,
     },
@@ -39,11 +39,14 @@ pub fn encode_frame(
     out.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
     write(out);
     let body = start + FRAME_HEADER_BYTES;
-    let len = u32::try_from(out.len() - body).unwrap_or(u32::MAX);
-    if len > limit {
-        out.truncate(start);
-        return Err(FrameError::TooLong { found: len, limit });
-    }
+    let found = (out.len() - body) as u64;
+    let len = match u32::try_from(found) {
+        Ok(len) if len <= limit => len,
+        Ok(_) | Err(_) => {
+            out.truncate(start);
+            return Err(FrameError::TooLong { found, limit });
+        }
+    };
     let checksum = crc32c::crc32c(&out[body..]);
     out[start..start + 4].copy_from_slice(&len.to_le_bytes());
     out[start + 4..body].copy_from_slice(&checksum.to_le_bytes());
@@ -60,7 +63,7 @@ pub fn decode_frame(input: &mut BytesMut, limit: u32) -> Result<Option<Bytes>, F
     let mut header = Bytes::copy_from_slice(header);
     let (len, found) = (header.get_u32_le(), header.get_u32_le());
     if len > limit {
-        return Err(FrameError::TooLong { found: len, limit });
+        return Err(FrameError::TooLong { found: len.into(), limit });
     }
     let whole = FRAME_HEADER_BYTES + len as usize;
     if input.len() < whole {

@@ -1,0 +1,126 @@
+//! Each rule that bytes can break, broken alone: a table of one refusal a row.
+
+use bytes::{Bytes, BytesMut};
+use quorate_codec::*;
+use quorate_core::*;
+
+/// Builds the bytes of an append whose entries are `entries`.
+fn append(entries: &[&[u8]]) -> Bytes {
+    let mut out = vec![WIRE_VERSION];
+    out.extend(9u64.to_le_bytes()); // term
+    out.push(4); // kind: append
+    [1u64, 1, 0, 1, 1].iter().for_each(|number| out.extend(number.to_le_bytes()));
+    entries.iter().for_each(|part| out.extend_from_slice(part));
+    out.into()
+}
+
+fn head(first: u64, count: u64) -> Vec<u8> {
+    [first.to_le_bytes(), count.to_le_bytes()].concat()
+}
+
+fn run(term: u64, count: u32) -> Vec<u8> {
+    [&term.to_le_bytes()[..], &count.to_le_bytes()].concat()
+}
+
+fn entry(kind: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[kind][..], &(bytes.len() as u32).to_le_bytes(), bytes].concat()
+}
+
+fn voters(list: &[u64]) -> Vec<u8> {
+    entry(1, &list.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>())
+}
+
+fn refusal(parts: &[Vec<u8>]) -> DecodeError {
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    decode_message(append(&parts)).expect_err("refused")
+}
+
+#[test]
+fn a_sound_append_is_taken() {
+    let parts = [head(2, 2), run(3, 1), entry(0, &[]), run(4, 1), entry(2, b"x")];
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let message = decode_message(append(&parts)).expect("sound");
+    let Body::AppendRequest(request) = message.body else { panic!("another kind") };
+    assert_eq!(request.entries.first(), Some(LogId::new(3, 2)));
+    assert_eq!(request.entries.last(), Some(LogId::new(4, 3)));
+}
+
+#[test]
+fn entries_have_one_form() {
+    let not_canonical = |what| DecodeError::NotCanonical { what };
+    // Two runs of one term in a row.
+    let split = [head(2, 2), run(3, 1), entry(0, &[]), run(3, 1), entry(0, &[])];
+    assert_eq!(refusal(&split), not_canonical("term of a run"));
+    // A first index without entries.
+    assert_eq!(refusal(&[head(2, 0)]), not_canonical("first index"));
+    assert_eq!(refusal(&[head(0, 1), run(3, 1), entry(0, &[])]), not_canonical("first index"));
+    // A no-op that says something.
+    assert_eq!(refusal(&[head(2, 1), run(3, 1), entry(0, b"x")]), not_canonical("no-op"));
+    // Voters out of order, twice, nameless, cut off.
+    for list in [&[2, 1][..], &[1, 1], &[0]] {
+        let found = refusal(&[head(2, 1), run(3, 1), voters(list)]);
+        assert_eq!(found, not_canonical("voters"), "{list:?}");
+    }
+    let cut = [head(2, 1), run(3, 1), entry(1, b"1234567")];
+    assert_eq!(refusal(&cut), not_canonical("configuration"));
+}
+
+#[test]
+fn counts_are_no_more_than_the_bytes_can_hold() {
+    let range = |what, found, limit| DecodeError::Range { what, found, limit };
+    let what = "length of a run";
+    assert_eq!(refusal(&[head(2, 1 << 40), run(3, u32::MAX)]), range(what, u32::MAX.into(), 0));
+    assert_eq!(refusal(&[head(2, 1), run(3, 0), entry(0, &[])]), range(what, 0, 1));
+    let too_many = [head(2, 1), run(3, 2), entry(0, &[]), entry(0, &[])];
+    assert_eq!(refusal(&too_many), range(what, 2, 1));
+    let crowd: Vec<u64> = (1..=256).collect();
+    assert_eq!(refusal(&[head(2, 1), run(3, 1), voters(&crowd)]), range("voters", 256, 255));
+}
+
+#[test]
+fn terms_and_indexes_follow_and_stay_below_their_limits() {
+    let falling = [head(2, 2), run(3, 1), entry(0, &[]), run(2, 1), entry(0, &[])];
+    assert!(matches!(refusal(&falling), DecodeError::Entries(EntriesError::Term { .. })));
+    let high = [head(2, 1), run(1 << 62, 1), entry(0, &[])];
+    assert!(matches!(refusal(&high), DecodeError::Entries(EntriesError::Term { .. })));
+    let far = [head(1 << 62, 1), run(3, 1), entry(0, &[])];
+    assert!(matches!(refusal(&far), DecodeError::Entries(EntriesError::Index { .. })));
+}
+
+#[test]
+fn tags_versions_and_leftovers_are_refused() {
+    let unknown = [head(2, 1), run(3, 1), entry(9, &[])];
+    assert_eq!(refusal(&unknown), DecodeError::Tag { what: "kind of an entry", tag: 9 });
+    assert_eq!(refusal(&[head(0, 0), vec![1, 2]]), DecodeError::Trailing { left: 2 });
+    let mut other = append(&[&head(0, 0)]).to_vec();
+    other[0] = 2;
+    let version = DecodeError::Version { found: 2, expected: WIRE_VERSION };
+    assert_eq!(decode_message(other.into()), Err(version));
+    let mut other = append(&[&head(0, 0)]).to_vec();
+    other[9] = 6;
+    let tag = DecodeError::Tag { what: "kind of a message", tag: 6 };
+    assert_eq!(decode_message(other.into()), Err(tag));
+}
+
+#[test]
+fn a_message_cut_anywhere_is_refused() {
+    let whole = append(&[&head(2, 1), &run(3, 1), &entry(2, b"command")]);
+    assert!(decode_message(whole.clone()).is_ok());
+    for len in 0..whole.len() {
+        assert!(decode_message(whole.slice(..len)).is_err(), "{len}");
+    }
+}
+
+#[test]
+fn a_frame_over_the_limit_is_refused_on_both_sides() {
+    let mut out = b"before".to_vec();
+    let refused = encode_frame(&mut out, 10, |out| out.extend_from_slice(&[1; 11]));
+    assert_eq!(refused, Err(FrameError::TooLong { found: 11, limit: 10 }));
+    assert_eq!(out, b"before");
+    encode_frame(&mut out, 11, |out| out.extend_from_slice(&[1; 11])).expect("fits");
+    let mut stream = BytesMut::from(&out[6..]);
+    assert_eq!(decode_frame(&mut stream, 10), Err(FrameError::TooLong { found: 11, limit: 10 }));
+    // The header alone is enough to refuse: nothing is buffered for it.
+    let mut stream = BytesMut::from(&[255; FRAME_HEADER_BYTES][..]);
+    assert!(decode_frame(&mut stream, 1 << 20).is_err());
+}
