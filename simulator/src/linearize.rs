@@ -22,79 +22,77 @@ pub enum Verdict {
     },
 }
 
-/// An operation in the search.
-#[derive(Clone, Copy, Debug)]
-struct Call {
-    invoked: u64,
-    /// `u64::MAX` where the operation may take effect at any later time.
-    returned: u64,
-    operation: Operation,
-}
-
 /// Judges the operations of *one* key, which at first has no value. Gives up after `max_steps`.
 pub fn judge(operations: &[Operation], max_steps: u64) -> Verdict {
-    Search::new(relevant(operations)).run(max_steps)
+    Search::new(operations).run(max_steps)
 }
 
-/// Leaves out what cannot matter: what surely did not happen, reads without an answer, and writes
-/// of unknown outcome whose value nobody ever read or removed: they may as well never take effect.
-fn relevant(operations: &[Operation]) -> Vec<Call> {
-    let removed = operations.iter().any(|o| o.told == Told::Removed { existed: true });
-    let read: BTreeSet<Value> = operations
-        .iter()
-        .filter_map(|operation| match operation.told {
-            Told::Got(value) => value,
-            Told::Unknown | Told::Never | Told::Done | Told::Removed { .. } => None,
-        })
-        .collect();
-    let matters = |operation: &&Operation| match (operation.told, operation.ask) {
-        (Told::Never, _) | (Told::Unknown, Ask::Get) => false,
-        (Told::Unknown, Ask::Put(value)) => removed || read.contains(&value),
-        (Told::Unknown, Ask::Delete) | (Told::Got(_) | Told::Done | Told::Removed { .. }, _) => {
-            true
-        }
-    };
-    let call = |operation: &Operation| Call {
-        invoked: operation.invoked,
-        returned: operation.returned,
-        operation: *operation,
-    };
-    let mut calls: Vec<Call> = operations.iter().filter(matters).map(call).collect();
-    calls.sort_by_key(|call| (call.invoked, call.returned));
-    calls
-}
-
-/// What is placed already: all calls before `floor`, and these after it.
+/// What is placed already: of the answered operations all before `floor` and these behind it; of
+/// the open ones, these.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Placed {
     floor: usize,
-    after: Vec<usize>,
+    behind: Vec<usize>,
+    open: Vec<usize>,
     value: Option<Value>,
 }
 
 struct Frame {
     placed: Placed,
-    /// The call to try next.
+    /// No unplaced operation returned before this.
+    earliest_return: u64,
+    /// What to try next: first answered operations, then open ones.
     next: usize,
+    next_open: usize,
 }
 
 struct Search {
-    calls: Vec<Call>,
+    /// Operations with an answer, by invocation.
+    answered: Vec<Operation>,
+    /// Operations that may take effect at any later time, or never, by invocation.
+    open: Vec<Operation>,
     tried: BTreeSet<Placed>,
     furthest: usize,
 }
 
 impl Search {
-    fn new(calls: Vec<Call>) -> Search {
-        Search { calls, tried: BTreeSet::new(), furthest: 0 }
+    /// Leaves out what cannot matter: what surely did not happen, reads without an answer, and
+    /// writes of unknown outcome whose value nobody ever read or removed: they may as well never
+    /// take effect.
+    fn new(operations: &[Operation]) -> Search {
+        let removed = operations.iter().any(|o| o.told == Told::Removed { existed: true });
+        let read: BTreeSet<Value> = operations
+            .iter()
+            .filter_map(|operation| match operation.told {
+                Told::Got(value) => value,
+                Told::Unknown | Told::Never | Told::Done | Told::Removed { .. } => None,
+            })
+            .collect();
+        let matters = |ask: Ask| match ask {
+            Ask::Get => false,
+            Ask::Put(value) => removed || read.contains(&value),
+            Ask::Delete => true,
+        };
+        let (mut answered, mut open) = (Vec::new(), Vec::new());
+        for operation in operations {
+            match operation.told {
+                Told::Never => {}
+                Told::Unknown if matters(operation.ask) => open.push(*operation),
+                Told::Unknown => {}
+                Told::Got(_) | Told::Done | Told::Removed { .. } => answered.push(*operation),
+            }
+        }
+        answered.sort_by_key(|operation| (operation.invoked, operation.returned));
+        open.sort_by_key(|operation| operation.invoked);
+        Search { answered, open, tried: BTreeSet::new(), furthest: 0 }
     }
 
     fn run(mut self, max_steps: u64) -> Verdict {
-        let start = Placed { floor: 0, after: Vec::new(), value: None };
-        let mut stack = vec![Frame { placed: start, next: 0 }];
+        let start = Placed { floor: 0, behind: Vec::new(), open: Vec::new(), value: None };
+        let mut stack = vec![self.frame(start)];
         let mut steps = 0;
         while let Some(frame) = stack.last_mut() {
-            if self.is_complete(&frame.placed) {
+            if frame.placed.floor == self.answered.len() {
                 return Verdict::Linearizable;
             }
             steps += 1;
@@ -105,8 +103,7 @@ impl Search {
                 Some(placed) => {
                     if self.tried.insert(placed.clone()) {
                         self.furthest = self.furthest.max(placed.floor);
-                        let next = placed.floor;
-                        stack.push(Frame { placed, next });
+                        stack.push(self.frame(placed));
                     }
                 }
                 None => {
@@ -114,63 +111,68 @@ impl Search {
                 }
             }
         }
-        let stuck = self.furthest.min(self.calls.len().saturating_sub(1));
-        match self.calls.get(stuck) {
-            Some(call) => Verdict::Not { stuck_at: call.operation },
-            None => Verdict::Linearizable,
+        Verdict::Not { stuck_at: self.answered[self.furthest] }
+    }
+
+    fn frame(&self, placed: Placed) -> Frame {
+        let mut earliest_return = u64::MAX;
+        for index in placed.floor..self.answered.len() {
+            let operation = &self.answered[index];
+            if operation.invoked > earliest_return {
+                break;
+            }
+            if !placed.behind.contains(&index) {
+                earliest_return = earliest_return.min(operation.returned);
+            }
         }
+        Frame { next: placed.floor, next_open: 0, earliest_return, placed }
     }
 
-    /// Every call with an answer is placed.
-    fn is_complete(&self, placed: &Placed) -> bool {
-        (placed.floor..self.calls.len())
-            .all(|call| self.calls[call].returned == u64::MAX || placed.after.contains(&call))
-    }
-
-    /// Places one more call, the next that may come now and fits; none where all were tried.
+    /// Places one more operation, the next that may come now and fits; none where all were tried.
+    /// One may come now only if no unplaced one had returned before it was invoked.
     fn advance(&self, frame: &mut Frame) -> Option<Placed> {
         let placed = &frame.placed;
-        // A call may come now only if no unplaced call had returned before it was invoked.
-        let earliest_return = self.earliest_return(placed);
-        while frame.next < self.calls.len() {
+        while let Some(operation) = self.answered.get(frame.next) {
             let candidate = frame.next;
-            let call = &self.calls[candidate];
-            if call.invoked > earliest_return {
-                return None;
+            if operation.invoked > frame.earliest_return {
+                break;
             }
             frame.next += 1;
-            if placed.after.contains(&candidate) {
+            if placed.behind.contains(&candidate) {
                 continue;
             }
-            if let Some(value) = effect(&call.operation, placed.value) {
+            if let Some(value) = effect(operation, placed.value) {
                 return Some(place(placed, candidate, value));
+            }
+        }
+        while let Some(operation) = self.open.get(frame.next_open) {
+            let candidate = frame.next_open;
+            if operation.invoked > frame.earliest_return {
+                return None;
+            }
+            frame.next_open += 1;
+            let value = effect(operation, placed.value);
+            // One that changes nothing need not take effect here.
+            if let (Some(value), Err(at)) = (value, placed.open.binary_search(&candidate))
+                && value != placed.value
+            {
+                let mut next = placed.clone();
+                next.open.insert(at, candidate);
+                next.value = value;
+                return Some(next);
             }
         }
         None
     }
-
-    fn earliest_return(&self, placed: &Placed) -> u64 {
-        let mut earliest = u64::MAX;
-        for index in placed.floor..self.calls.len() {
-            let call = &self.calls[index];
-            if call.invoked > earliest {
-                break;
-            }
-            if !placed.after.contains(&index) {
-                earliest = earliest.min(call.returned);
-            }
-        }
-        earliest
-    }
 }
 
-fn place(placed: &Placed, call: usize, value: Option<Value>) -> Placed {
+fn place(placed: &Placed, operation: usize, value: Option<Value>) -> Placed {
     let mut next = placed.clone();
     next.value = value;
-    let at = next.after.partition_point(|other| *other < call);
-    next.after.insert(at, call);
-    let done = next.after.iter().enumerate().take_while(|(n, c)| **c == next.floor + n).count();
-    next.after.drain(..done);
+    let at = next.behind.partition_point(|other| *other < operation);
+    next.behind.insert(at, operation);
+    let done = next.behind.iter().enumerate().take_while(|(n, o)| **o == next.floor + n).count();
+    next.behind.drain(..done);
     next.floor += done;
     next
 }

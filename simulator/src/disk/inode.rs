@@ -167,6 +167,9 @@ impl Inode {
     /// Of the sectors that were not synced, an arbitrary part survives.
     pub(super) fn lose_power(&mut self, chance: &mut Chance) -> Loss {
         let mut loss = Loss::default();
+        if self.dirty.is_empty() && self.stale.is_empty() && self.cut.is_none() {
+            return loss;
+        }
         // Zero keeps what the process last saw.
         if let Some(cut) = self.cut.take().filter(|_| chance.below(2) == 0) {
             self.durable.truncate(cut as usize);

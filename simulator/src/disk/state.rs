@@ -1,6 +1,9 @@
 //! The disk as a whole: files, the directory, and what makes it stop or fail.
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use super::{
     SECTOR_BYTES,
@@ -119,6 +122,8 @@ pub(super) struct State {
     directory: BTreeMap<String, u64>,
     durable_directory: BTreeMap<String, u64>,
     unsynced: Vec<DirOp>,
+    /// Files that have lost their name since the directory was synced.
+    nameless: Vec<u64>,
     stop: Option<Armed>,
     failure: Option<Armed>,
     stopped: bool,
@@ -184,6 +189,11 @@ impl State {
         if self.pass(Change::Directory)?.is_some() {
             return Err(stopped());
         }
+        let loses_name = match &op {
+            DirOp::Create(..) => None,
+            DirOp::Rename(_, name) | DirOp::Remove(name) => self.directory.get(name),
+        };
+        self.nameless.extend(loses_name);
         op.apply(&mut self.directory);
         self.unsynced.push(op);
         Ok(())
@@ -235,17 +245,20 @@ impl State {
         }
         if !self.unsynced.is_empty() {
             self.counters.dir_syncs += 1;
-            self.unsynced.clear();
-            self.durable_directory.clone_from(&self.directory);
-            self.drop_unreachable();
+            for op in self.unsynced.drain(..) {
+                op.apply(&mut self.durable_directory);
+            }
+            for inode in self.nameless.drain(..) {
+                self.inodes.remove(&inode);
+            }
         }
         Ok(())
     }
 
     fn drop_unreachable(&mut self) {
-        let (seen, durable) = (&self.directory, &self.durable_directory);
-        self.inodes
-            .retain(|inode, _| seen.values().chain(durable.values()).any(|other| other == inode));
+        let named: BTreeSet<u64> = self.directory.values().copied().collect();
+        self.inodes.retain(|inode, _| named.contains(inode));
+        self.nameless.clear();
     }
 
     fn inode(&mut self, inode: u64) -> io::Result<&mut Inode> {
