@@ -27,7 +27,7 @@ pub(crate) struct Written {
     pub(crate) elapsed: Duration,
     /// Latencies of all writes, ascending, in nanoseconds; retries are part of them.
     pub(crate) latencies: Vec<u64>,
-    /// From the kill to the first acknowledgement of a write that began after it.
+    /// From the kill to the first acknowledgement of a write that began once the leader was dead.
     pub(crate) failover: Duration,
 }
 
@@ -45,6 +45,8 @@ pub(crate) struct Load<'a> {
 #[derive(Clone, Copy, Default)]
 struct Kill {
     at: Option<Instant>,
+    /// When nothing of the leader ran any more: what it acknowledged meanwhile does not count.
+    dead: Option<Instant>,
     survived: Option<Instant>,
 }
 
@@ -134,7 +136,7 @@ impl<'a> Load<'a> {
 
     fn note_survival(&self, begin: Instant) {
         let mut kill = self.kill.lock().unwrap_or_else(PoisonError::into_inner);
-        if kill.survived.is_none() && kill.at.is_some_and(|at| begin >= at) {
+        if kill.survived.is_none() && kill.dead.is_some_and(|dead| begin >= dead) {
             kill.survived = Some(Instant::now());
         }
     }
@@ -151,6 +153,7 @@ impl<'a> Load<'a> {
         };
         self.kill.lock().unwrap_or_else(PoisonError::into_inner).at = Some(Instant::now());
         self.cluster.kill(leader).await;
+        self.kill.lock().unwrap_or_else(PoisonError::into_inner).dead = Some(Instant::now());
         let done = self.done.load(Ordering::Relaxed);
         self.voice.say(format!("node {leader}, the leader, is killed after {done} writes"));
         let next = loop {
