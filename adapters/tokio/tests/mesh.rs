@@ -1,4 +1,5 @@
 //! The mesh against peers of every kind: right ones, wrong ones, and those who mean harm.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
 //! The binary: `quorate demo` as a user runs it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     fs,

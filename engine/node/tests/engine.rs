@@ -1,4 +1,5 @@
 //! The engine as its users meet it: restarts, forwarding, fail-over, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
