@@ -1,4 +1,19 @@
-//! A deterministic simulator of quorate clusters: partitions, crashes, disk faults, clock drift, and oracles.
+//! A deterministic simulator of quorate clusters: partitions, crashes, disk faults, clock drift, and
+//! oracles.
+//!
+//! A [`world::World`] drives the production driver, the production log on a simulated disk and the
+//! production state machine; messages pass through the production codec. All chance comes from one
+//! seed through [`choices::Choices`]; the faults that it is expanded to are data
+//! ([`plan::Plan`]). The [`oracle`]s judge every step; at the end what clients saw is checked to be
+//! linearizable ([`linearize`]), and the group must have come back after everything healed.
+//!
+//! ```
+//! use quorate_sim::{profile::SECOND, run::{Options, run}, world::Recipe};
+//!
+//! let recipe = Recipe { time: 3 * SECOND, ..Recipe::new(42) };
+//! let report = run(recipe, Options::default());
+//! assert!(report.failure.is_none(), "{}", report.command());
+//! ```
 
 pub mod choices;
 pub mod client;
