@@ -55,7 +55,8 @@ impl Elections {
         never_back(node, before, after)?;
         let leads = after.role == RoleKind::Leader;
         if leads && before.role == RoleKind::Leader && before.term == after.term {
-            return append_only(node, before, after, term_at);
+            append_only(node, before, after, &term_at)?;
+            return commits_own(node, before, after, term_at);
         }
         if leads { self.leads(node, after.term) } else { Ok(()) }
     }
@@ -116,4 +117,17 @@ fn append_only(
         return Ok(());
     }
     Err(Violation::LeaderRewrote { node, term: after.term, lost: before.last, last: after.last })
+}
+
+/// A leader commits by counting only up to an entry of its own term (paper §5.4.2).
+fn commits_own(
+    node: u64,
+    before: &View,
+    after: &View,
+    term_at: impl Fn(Index) -> Option<Term>,
+) -> Result<(), Violation> {
+    if after.commit == before.commit || term_at(after.commit) == Some(after.term) {
+        return Ok(());
+    }
+    Err(Violation::CommittedOldTerm { node, term: after.term, index: after.commit })
 }

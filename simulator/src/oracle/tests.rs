@@ -91,6 +91,16 @@ fn a_leader_that_rewrites_its_log() {
 }
 
 #[test]
+fn a_leader_that_commits_an_older_term_by_counting() {
+    let mut elections = Elections::default();
+    let before = view(RoleKind::Leader, 3);
+    let after = View { commit: 4, ..before };
+    assert_eq!(elections.step(1, &before, &after, |_| Some(3)), Ok(()));
+    let found = elections.step(1, &before, &after, |_| Some(2));
+    assert_eq!(found, Err(Violation::CommittedOldTerm { node: 1, term: 3, index: 4 }));
+}
+
+#[test]
 fn logs_that_differ_at_the_same_term_and_index() {
     let mut logs = Logs::default();
     let record = |logs: &mut Logs, node, names: &[&str]| {

@@ -70,6 +70,18 @@ pub enum Violation {
         /// What it has.
         last: LogId,
     },
+    /// A leader commits by counting only up to an entry of its own term (paper §5.4.2).
+    #[error(
+        "leader {node} of term {term} committed {index}, an entry of an older term, by counting"
+    )]
+    CommittedOldTerm {
+        /// Who.
+        node: u64,
+        /// In which term.
+        term: Term,
+        /// What.
+        index: Index,
+    },
     /// Log matching (paper §5.3).
     #[error("node {node} has another entry, or another one before it, at {place:?} than others")]
     LogsDiffer {
