@@ -27,8 +27,9 @@ pub(crate) struct Written {
     pub(crate) elapsed: Duration,
     /// Latencies of all writes, ascending, in nanoseconds; retries are part of them.
     pub(crate) latencies: Vec<u64>,
-    /// From the kill to the first acknowledgement of a write that began once the leader was dead.
-    pub(crate) failover: Duration,
+    /// From the kill to the first acknowledgement of a write that began once the leader was dead;
+    /// none where no write began after it.
+    pub(crate) failover: Option<Duration>,
 }
 
 pub(crate) struct Load<'a> {
@@ -80,7 +81,7 @@ impl<'a> Load<'a> {
         let mut latencies = self.latencies.into_inner().unwrap_or_else(PoisonError::into_inner);
         latencies.sort_unstable();
         let kill = self.kill.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let failover = kill.at.zip(kill.survived).map_or(Duration::ZERO, |(at, end)| end - at);
+        let failover = kill.at.zip(kill.survived).map(|(at, end)| end - at);
         let acknowledged = latencies.len() as u64;
         Ok(Written { acknowledged, elapsed, latencies, failover })
     }
@@ -121,7 +122,10 @@ impl<'a> Load<'a> {
             let error = match chosen {
                 Some(client) => match client.put(key.clone(), value.clone()).await {
                     Ok(_) => return Ok(()),
-                    Err(error @ EngineError::Invalid(_)) => return Err(error),
+                    // A node that halted, here for its disk, says more than the others' silence.
+                    Err(error @ (EngineError::Invalid(_) | EngineError::Halted { .. })) => {
+                        return Err(error);
+                    }
                     Err(error) => error,
                 },
                 None => EngineError::NotDone { reason: "no node is up".to_owned() },

@@ -19,8 +19,9 @@ pub(crate) struct Report {
     pub(crate) p50_us: u64,
     pub(crate) p99_us: u64,
     pub(crate) p999_us: u64,
-    /// From the kill of the leader to the first acknowledgement of a write begun after it.
-    pub(crate) failover_ms: f64,
+    /// From the kill of the leader to the first acknowledgement of a write begun once it was dead;
+    /// none where the stream was too short to see one.
+    pub(crate) failover_ms: Option<f64>,
     /// Linearizable reads, and how many a second.
     pub(crate) reads: u64,
     pub(crate) reads_per_s: u64,
@@ -40,7 +41,9 @@ impl Report {
             p50_us: rank(0.5),
             p99_us: rank(0.99),
             p999_us: rank(0.999),
-            failover_ms: (written.failover.as_secs_f64() * 10_000.0).round() / 10.0,
+            failover_ms: written
+                .failover
+                .map(|failover| (failover.as_secs_f64() * 10_000.0).round() / 10.0),
             reads: reads.count,
             reads_per_s: per_second(reads.count, reads.elapsed),
         }
@@ -60,7 +63,10 @@ impl Report {
         println!("latency p50                {:>12} µs", self.p50_us);
         println!("latency p99                {:>12} µs", self.p99_us);
         println!("latency p99.9              {:>12} µs", self.p999_us);
-        println!("fail-over                  {:>12} ms", self.failover_ms);
+        match self.failover_ms {
+            Some(failover_ms) => println!("fail-over                  {failover_ms:>12} ms"),
+            None => println!("fail-over                   not measured: the stream was too short"),
+        }
         println!("linearizable reads         {:>12}", self.reads);
         println!("                           {:>12} reads/s", self.reads_per_s);
         println!("acknowledged writes lost:  {:>12}", self.lost);
