@@ -1,3 +1,4 @@
 //! Cross-crate scenarios, recovery, real clusters and planted bugs.
 
 pub mod fuzz_decode;
+pub mod planted;

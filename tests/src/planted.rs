@@ -1,0 +1,295 @@
+//! Planted bugs: edits of the sources, as data, applied to a copy. The sources are never touched.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+
+/// One wrong line.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    /// The test that sees it.
+    pub test: String,
+    /// What is wrong with it.
+    pub why: String,
+    /// The kind of defect of real implementations that it is, as `docs/simulator.md` names them.
+    pub bug: Option<String>,
+    /// The file, from the top of the repository.
+    pub file: PathBuf,
+    /// What stands there, exactly once.
+    pub find: String,
+    /// What stands there instead.
+    pub replace: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    edit: Vec<Edit>,
+}
+
+/// Why a planted bug cannot be tried.
+#[derive(Debug)]
+pub enum PlantedError {
+    /// A file or a process.
+    Io(String, io::Error),
+    /// The table is not as it should be.
+    Table(String),
+}
+
+impl std::fmt::Display for PlantedError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PlantedError::Io(what, error) => write!(out, "cannot {what}: {error}"),
+            PlantedError::Table(what) => out.write_str(what),
+        }
+    }
+}
+
+fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> PlantedError {
+    let what = what.into();
+    move |error| PlantedError::Io(what, error)
+}
+
+/// The top of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The edits in `tests/planted`.
+///
+/// # Errors
+/// Where the table is missing, malformed, or an edit does not fit the sources.
+pub fn edits(repository: &Path) -> Result<Vec<Edit>, PlantedError> {
+    let path = repository.join("tests/planted/figure2.toml");
+    let text = fs::read_to_string(&path).map_err(failed(format!("read {}", path.display())))?;
+    let table: Table = toml::from_str(&text)
+        .map_err(|error| PlantedError::Table(format!("{}: {error}", path.display())))?;
+    for edit in &table.edit {
+        edit.apply(repository)?;
+    }
+    Ok(table.edit)
+}
+
+impl Edit {
+    /// The edited file's text.
+    ///
+    /// # Errors
+    /// Where the text to replace does not stand in the file exactly once.
+    pub fn apply(&self, repository: &Path) -> Result<String, PlantedError> {
+        let path = repository.join(&self.file);
+        let text = fs::read_to_string(&path).map_err(failed(format!("read {}", path.display())))?;
+        match text.matches(&self.find).count() {
+            1 => Ok(text.replacen(&self.find, &self.replace, 1)),
+            count => Err(PlantedError::Table(format!(
+                "the edit for {} finds its text {count} times in {}, not once",
+                self.test,
+                self.file.display()
+            ))),
+        }
+    }
+}
+
+/// What became of a planted bug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The test failed, or did not end.
+    Convicted,
+    /// The test passed.
+    Survived,
+    /// The edit does not build.
+    DoesNotBuild(String),
+}
+
+/// A copy of some crates, to be broken.
+pub struct Copy {
+    repository: PathBuf,
+    folder: PathBuf,
+    broken: Option<PathBuf>,
+}
+
+/// A test that takes longer does not end. The clean suite takes under a second.
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Copy {
+    /// Copies `members` into `folder`, with a workspace of their own.
+    ///
+    /// # Errors
+    /// Where files cannot be copied.
+    pub fn new(repository: &Path, folder: &Path, members: &[&str]) -> Result<Copy, PlantedError> {
+        fs::create_dir_all(folder).map_err(failed(format!("create {}", folder.display())))?;
+        for member in members {
+            copy_folder(&repository.join(member), &folder.join(member))?;
+        }
+        let manifest = repository.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).map_err(failed("read Cargo.toml"))?;
+        let mut workspace: toml::Table =
+            toml::from_str(&text).map_err(|error| PlantedError::Table(error.to_string()))?;
+        if let Some(table) = workspace.get_mut("workspace").and_then(toml::Value::as_table_mut) {
+            let list = members.iter().map(|member| toml::Value::from(*member)).collect();
+            table.insert("members".to_owned(), toml::Value::Array(list));
+            table.remove("exclude");
+        }
+        workspace.insert("profile".to_owned(), toml::Value::Table(profiles()));
+        fs::write(folder.join("Cargo.toml"), workspace.to_string())
+            .map_err(failed("write the copy's Cargo.toml"))?;
+        fs::copy(repository.join("Cargo.lock"), folder.join("Cargo.lock"))
+            .map_err(failed("copy Cargo.lock"))?;
+        let (repository, folder) = (repository.to_owned(), folder.to_owned());
+        Ok(Copy { repository, folder, broken: None })
+    }
+
+    /// Puts `edit` into the copy, in place of the one before; none mends it.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn plant(&mut self, edit: Option<&Edit>) -> Result<(), PlantedError> {
+        if let Some(file) = self.broken.take() {
+            let clean = self.repository.join(&file);
+            let text = fs::read_to_string(clean).map_err(failed("read a source"))?;
+            write_source(&self.folder.join(&file), &text)?;
+        }
+        if let Some(edit) = edit {
+            write_source(&self.folder.join(&edit.file), &edit.apply(&self.repository)?)?;
+            self.broken = Some(edit.file.clone());
+        }
+        Ok(())
+    }
+
+    /// Builds the copy and runs the test of `edit` alone.
+    ///
+    /// # Errors
+    /// Where cargo cannot be run.
+    pub fn try_test(&self, test: &str) -> Result<Fate, PlantedError> {
+        let suite = ["test", "-q", "-p", "quorate-core", "--test", "figure2"];
+        let built = self.cargo(&[&suite[..], &["--no-run"]].concat()).output();
+        let built = built.map_err(failed("run cargo"))?;
+        if !built.status.success() {
+            let text = String::from_utf8_lossy(&built.stderr).into_owned();
+            return Ok(Fate::DoesNotBuild(text));
+        }
+        let mut run = self.cargo(&[&suite[..], &["--", "--exact", test]].concat());
+        let mut child = run
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed("run the test"))?;
+        let until = Instant::now() + TEST_TIMEOUT;
+        loop {
+            match child.try_wait().map_err(failed("wait for the test"))? {
+                Some(status) if status.success() => return Ok(Fate::Survived),
+                Some(_) => return Ok(Fate::Convicted),
+                None if Instant::now() > until => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Ok(Fate::Convicted);
+                }
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
+    /// Builds the simulator in the copy and runs `seeds` until one fails.
+    ///
+    /// # Errors
+    /// Where cargo cannot be run, or the simulator says nothing that can be read.
+    pub fn try_simulator(&self, seeds: u64) -> Result<Result<Simulated, Fate>, PlantedError> {
+        let build = self.cargo(&["build", "-q", "--release", "-p", "quorate-sim"]).output();
+        let build = build.map_err(failed("run cargo"))?;
+        if !build.status.success() {
+            let text = String::from_utf8_lossy(&build.stderr).into_owned();
+            return Ok(Err(Fate::DoesNotBuild(text)));
+        }
+        let simulator = self.target().join("release/quorate-sim");
+        let range = format!("0..{seeds}");
+        let run = Command::new(simulator)
+            .args(["run", "--seeds", &range, "--jobs", "1", "--json"])
+            .stderr(Stdio::null())
+            .output()
+            .map_err(failed("run the simulator"))?;
+        let line = String::from_utf8_lossy(&run.stdout);
+        let summary: serde_json::Value = serde_json::from_str(line.trim())
+            .map_err(|error| PlantedError::Table(format!("the simulator's summary: {error}")))?;
+        let number = |name: &str| summary[name].as_u64().unwrap_or(0);
+        let failures = summary["failures"].as_array();
+        let oracle = failures.and_then(|list| list.first()).map(|failure| {
+            let sentence = failure["violation"].as_str().or(failure["what"].as_str());
+            sentence.map_or_else(|| failure.to_string(), str::to_owned)
+        });
+        Ok(Ok(Simulated { seeds: number("seeds"), cpu_ns: number("cpu_ns"), oracle }))
+    }
+
+    fn target(&self) -> PathBuf {
+        self.folder.join("target")
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", self.target())
+            .env("CARGO_INCREMENTAL", "1")
+            .env_remove("RUSTFLAGS");
+        cargo
+    }
+}
+
+/// What the simulator made of a planted bug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulated {
+    /// Seeds run, the one that failed included.
+    pub seeds: u64,
+    /// What they took together, in nanoseconds of processor time.
+    pub cpu_ns: u64,
+    /// What was violated; none where nothing was.
+    pub oracle: Option<String>,
+}
+
+/// Quick to build: many small builds, each run for a moment.
+fn profiles() -> toml::Table {
+    let profile = |level: i64| {
+        toml::Table::from_iter([
+            ("opt-level".to_owned(), toml::Value::from(level)),
+            ("debug".to_owned(), toml::Value::from(false)),
+            ("overflow-checks".to_owned(), toml::Value::from(true)),
+            ("debug-assertions".to_owned(), toml::Value::from(level == 0)),
+        ])
+    };
+    toml::Table::from_iter([
+        ("dev".to_owned(), toml::Value::Table(profile(0))),
+        ("release".to_owned(), toml::Value::Table(profile(2))),
+    ])
+}
+
+/// Writes only what differs, so that cargo builds only what must be.
+fn write_source(path: &Path, text: &str) -> Result<(), PlantedError> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text).map_err(failed(format!("write {}", path.display())))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), PlantedError> {
+    fs::create_dir_all(to).map_err(failed(format!("create {}", to.display())))?;
+    for entry in fs::read_dir(from).map_err(failed(format!("read {}", from.display())))? {
+        let entry = entry.map_err(failed("read a folder"))?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() {
+            if name != "target" {
+                copy_folder(&path, &to.join(name))?;
+            }
+        } else {
+            let text = fs::read_to_string(&path);
+            let text = text.map_err(failed(format!("read {}", path.display())))?;
+            write_source(&to.join(name), &text)?;
+        }
+    }
+    Ok(())
+}
