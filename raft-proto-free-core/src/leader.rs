@@ -141,6 +141,16 @@ impl Raft {
         }
         self.replicate_to(from, out);
         self.confirm_reads(out);
+        if self.lags_behind_commit(from) {
+            // It may have been out of step when the others were told.
+            self.notify_commit(out);
+        }
+    }
+
+    fn lags_behind_commit(&self, id: NodeId) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let commit = self.commit;
+        leader.peers.iter().any(|peer| peer.id == id && peer.lags_behind(commit))
     }
 
     /// Finds where to probe next. differs: as the follower did, skips a term at a time.

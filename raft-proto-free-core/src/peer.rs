@@ -39,7 +39,7 @@ pub struct Peer {
     pub round: Round,
     /// No later than when that round was sent; at first when the term was won.
     pub(crate) contact: Nanos,
-    /// The commit index that it was last told.
+    /// The commit index that it was last told and could take in. Starts at 0; never falls.
     pub(crate) commit_sent: Index,
     inflight: VecDeque<Inflight>,
     inflight_bytes: u64,
@@ -96,6 +96,19 @@ impl Peer {
         self.match_index = self.match_index.max(index);
         self.next_index = self.next_index.max(index + 1);
         news
+    }
+
+    /// Notes that a message with this commit index leaves. While the logs may differ, the peer can
+    /// take in only a part of it, so that does not count.
+    pub(crate) fn told(&mut self, commit: Index) {
+        if matches!(self.flow, Flow::Replicate) {
+            self.commit_sent = commit;
+        }
+    }
+
+    /// Whether it could take in a commit index that it was not told.
+    pub(crate) fn lags_behind(&self, commit: Index) -> bool {
+        self.commit_sent < commit && matches!(self.flow, Flow::Replicate)
     }
 
     /// Whether a refusal of `rejected` can be about what was sent last: anything else is late.

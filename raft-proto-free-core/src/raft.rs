@@ -109,7 +109,8 @@ impl Raft {
             }
             Input::Read { request } => self.read(request, out),
             Input::Written { seq } => match self.durability.complete(seq) {
-                Ok(_) => {}
+                Ok(true) => self.answer_durable(out),
+                Ok(false) => {}
                 Err(misuse) => out.push(Action::Misuse(misuse)),
             },
             Input::WriteFailed { seq } => self.write_failed(seq, out),

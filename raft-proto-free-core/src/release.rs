@@ -20,8 +20,7 @@ impl Raft {
         }
         self.release_vote(out);
         match &self.role {
-            Role::Follower(_) => self.answer_durable(out),
-            Role::PreCandidate(_) => {}
+            Role::Follower(_) | Role::PreCandidate(_) => {}
             Role::Candidate(_) => self.release_candidacy(out),
             Role::Leader(_) => self.advance_commit(out),
         }

@@ -6,7 +6,6 @@ use crate::{
     action::Action,
     entries::Entries,
     message::{AppendRequest, Body},
-    peer::Flow,
     raft::Raft,
     role::Role,
     types::{LogId, NodeId},
@@ -65,10 +64,7 @@ impl Raft {
         leader.notify_due = None;
         for place in 0..self.peer_count() {
             let Role::Leader(leader) = &self.role else { return };
-            let lags = leader.peers.get(place).is_some_and(|peer| {
-                peer.commit_sent < commit && matches!(peer.flow, Flow::Replicate)
-            });
-            if lags {
+            if leader.peers.get(place).is_some_and(|peer| peer.lags_behind(commit)) {
                 self.send_bare(place, out);
             }
         }
@@ -89,7 +85,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let round = leader.round;
         let Some(peer) = leader.peers.get_mut(place) else { return };
-        peer.commit_sent = commit;
+        peer.told(commit);
         let to = peer.id;
         let request = AppendRequest { prev, commit, round, promise, entries };
         self.send(to, Body::AppendRequest(request), out);

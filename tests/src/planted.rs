@@ -162,11 +162,11 @@ impl Copy {
         Ok(())
     }
 
-    /// Builds the copy and runs the test of `edit` alone.
+    /// Builds the copy and runs one test alone, or the whole table.
     ///
     /// # Errors
     /// Where cargo cannot be run.
-    pub fn try_test(&self, test: &str) -> Result<Fate, PlantedError> {
+    pub fn try_test(&self, test: Option<&str>) -> Result<Fate, PlantedError> {
         let suite = ["test", "-q", "-p", "quorate-core", "--test", "figure2"];
         let built = self.cargo(&[&suite[..], &["--no-run"]].concat()).output();
         let built = built.map_err(failed("run cargo"))?;
@@ -174,7 +174,8 @@ impl Copy {
             let text = String::from_utf8_lossy(&built.stderr).into_owned();
             return Ok(Fate::DoesNotBuild(text));
         }
-        let mut run = self.cargo(&[&suite[..], &["--", "--exact", test]].concat());
+        let which = test.map_or(vec![], |test| vec!["--", "--exact", test]);
+        let mut run = self.cargo(&[&suite[..], &which].concat());
         let mut child = run
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -27,10 +27,10 @@ fn a_few_edits_are_convicted() {
     for bug in ["B1", "B30"] {
         let edit = edits.iter().find(|edit| edit.bug.as_deref() == Some(bug)).expect("planted");
         copy.plant(None).unwrap_or_else(|error| panic!("{error}"));
-        let clean = copy.try_test(&edit.test).unwrap_or_else(|error| panic!("{error}"));
+        let clean = copy.try_test(Some(&edit.test)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(clean, Fate::Survived, "{bug}");
         copy.plant(Some(edit)).unwrap_or_else(|error| panic!("{error}"));
-        let broken = copy.try_test(&edit.test).unwrap_or_else(|error| panic!("{error}"));
+        let broken = copy.try_test(Some(&edit.test)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(broken, Fate::Convicted, "{bug}");
     }
 }

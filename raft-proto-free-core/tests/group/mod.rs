@@ -51,6 +51,9 @@ pub struct Group {
     pub cut: BTreeSet<(u64, u64)>,
     pub now: u64,
     pub next_request: u64,
+    /// Across kinds, any order of carrying actions out is allowed: what a draw is made of. None
+    /// takes them as they come.
+    pub shuffle: Option<u64>,
 }
 
 /// The knobs of the tests' nodes: round numbers.
@@ -86,6 +89,7 @@ impl Group {
             cut: BTreeSet::new(),
             now: 0,
             next_request: 1,
+            shuffle: None,
         };
         for node in 1..=size {
             group.step(node, Input::Tick);
@@ -114,25 +118,51 @@ impl Group {
         }
         let actions = member.raft.step(Event { at, input });
         member.raft.check().expect("every invariant holds after every step");
-        for action in actions.clone() {
-            self.carry_out(node, action);
+        let mut applied = 0;
+        for action in self.in_some_order(actions.clone()) {
+            applied = self.carry_out(node, action).unwrap_or(applied);
+        }
+        if applied > 0 {
+            self.step(node, Input::Applied { index: applied });
         }
         self.complete_writes(node);
         actions
     }
 
-    fn carry_out(&mut self, node: u64, action: Action) {
+    /// Notices first; then writes, work and messages, each kind in its order, mixed by draws.
+    fn in_some_order(&mut self, actions: Vec<Action>) -> Vec<Action> {
+        let Some(draws) = &mut self.shuffle else { return actions };
+        let mut kinds = [const { VecDeque::new() }; 4];
+        for action in actions {
+            let kind = match &action {
+                Action::Write(_) => 1,
+                Action::Apply { .. } => 2,
+                Action::Send { .. } => 3,
+                _ => 0,
+            };
+            kinds[kind].push_back(action);
+        }
+        let mut order = Vec::from(std::mem::take(&mut kinds[0]));
+        while kinds.iter().any(|kind| !kind.is_empty()) {
+            *draws = draws.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            order.extend(kinds[(*draws >> 33) as usize % 4].pop_front());
+        }
+        order
+    }
+
+    /// Does it; the index, where something was applied.
+    fn carry_out(&mut self, node: u64, action: Action) -> Option<Index> {
         let member = self.members.get_mut(&node).expect("the node exists");
         match action {
             Action::Write(write) => member.disk.pending.push_back(write),
             Action::Send { to, message } => self.wire.push_back((node, to.get(), message)),
             Action::Apply { entries } => {
-                let last = entries.last().expect("an apply is not empty").index;
                 member.applied.extend(entries.iter().map(|entry| entry.log_id));
-                self.step(node, Input::Applied { index: last });
+                return Some(entries.last().expect("an apply is not empty").index);
             }
             notice => member.notices.push(notice),
         }
+        None
     }
 
     /// Makes durable what waits, unless the disk is held.
@@ -260,6 +290,15 @@ impl Group {
         member.up = false;
         member.disk.pending.clear();
         self.wire.retain(|(from, _, _)| *from != node);
+    }
+
+    /// The process dies, and its disk goes on: what was on its way there arrives.
+    pub fn kill(&mut self, node: u64) {
+        let member = self.member(node);
+        member.up = false;
+        while let Some(write) = member.disk.pending.pop_front() {
+            member.disk.apply(&write);
+        }
     }
 
     /// The node starts from its disk.

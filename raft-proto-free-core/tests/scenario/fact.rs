@@ -1,0 +1,165 @@
+//! What a scenario can expect: facts about nodes, reads and the wire, as text.
+
+use std::fmt;
+
+use quorate_core::{Action, Body, Halt, Message, Payload, Refusal, RoleKind};
+
+use super::Scenario;
+
+/// That a fact of some subjects has a value.
+#[derive(Clone)]
+pub(crate) struct Claim {
+    fact: String,
+    subject: String,
+    value: String,
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {} {}", self.fact, self.subject, self.value)
+    }
+}
+
+impl Claim {
+    /// From `FACT SUBJECT VALUE…`.
+    pub(crate) fn parse(words: &[&str]) -> Result<Claim, String> {
+        let [fact, subject, value @ ..] = words else {
+            return Err("expect what of whom? `expect FACT SUBJECT VALUE`".to_owned());
+        };
+        let (fact, subject) = ((*fact).to_owned(), (*subject).to_owned());
+        Ok(Claim { fact, subject, value: value.join(" ") })
+    }
+
+    /// Whether it is so for every subject.
+    pub(crate) fn holds(&self, scenario: &Scenario) -> Result<bool, String> {
+        Ok(self.found(scenario)?.iter().all(|found| *found == self.value))
+    }
+
+    /// What is so, for each subject.
+    pub(crate) fn found(&self, scenario: &Scenario) -> Result<Vec<String>, String> {
+        match self.fact.as_str() {
+            "read" => Ok(vec![read(scenario, &self.subject)?]),
+            "wire" => Ok(vec![wire(scenario, &self.subject)?]),
+            fact => {
+                let nodes = scenario.nodes(&self.subject)?;
+                nodes.into_iter().map(|node| of_node(scenario, fact, node)).collect()
+            }
+        }
+    }
+}
+
+/// The value of a node's fact.
+pub(crate) fn of_node(scenario: &Scenario, fact: &str, node: u64) -> Result<String, String> {
+    let member = &scenario.group.members[&node];
+    let status = member.raft.status();
+    let or_none = |id: Option<quorate_core::NodeId>| {
+        id.map_or_else(|| "none".to_owned(), |id| id.to_string())
+    };
+    Ok(match fact {
+        "role" if !member.up => "down".to_owned(),
+        "role" => match status.role {
+            RoleKind::Follower => "follower",
+            RoleKind::PreCandidate => "pre-candidate",
+            RoleKind::Candidate => "candidate",
+            RoleKind::Leader => "leader",
+        }
+        .to_owned(),
+        "leader" => or_none(status.leader),
+        "term" => status.term.to_string(),
+        "vote" => or_none(status.voted_for),
+        "last" => format!("{:?}", status.log.last()),
+        "durable" => status.durable.to_string(),
+        "commit" => status.commit.to_string(),
+        "applied" => status.applied.to_string(),
+        "config" => {
+            let voters = status.configuration.voters().iter();
+            voters.map(ToString::to_string).collect::<Vec<_>>().join(",")
+        }
+        "log" => {
+            let log = status.log.read(1, status.log.last().index, u64::MAX);
+            log.iter().map(|entry| entry.log_id.term.to_string()).collect::<Vec<_>>().join(" ")
+        }
+        "state" => {
+            let log = status.log.read(1, status.applied, u64::MAX);
+            let commands = log.iter().filter_map(|entry| match entry.payload {
+                Payload::Command(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+                Payload::Noop | Payload::Configuration(_) => None,
+            });
+            commands.collect::<Vec<_>>().join(" ")
+        }
+        "answer" => answer(&member.notices),
+        "halted" => halted(&member.notices).to_owned(),
+        _ => {
+            return Err(format!(
+                "there is no fact {fact}; there are role, leader, term, vote, last, durable, \
+                 commit, applied, config, log, state, answer, halted, read and wire"
+            ));
+        }
+    })
+}
+
+/// What became of the last proposal that the node was given.
+fn answer(notices: &[Action]) -> String {
+    let mut answers = notices.iter().filter_map(|notice| match notice {
+        Action::Accepted { log_id, .. } => Some(format!("accepted {log_id:?}")),
+        Action::Refused { request, reason } if *request < FIRST_READ => Some(refused(*reason)),
+        _ => None,
+    });
+    answers.next_back().unwrap_or_else(|| "none".to_owned())
+}
+
+fn refused(reason: Refusal) -> String {
+    match reason {
+        Refusal::NotLeader { leader: Some(leader) } => format!("refused, ask {leader}"),
+        Refusal::NotLeader { leader: None } => "refused, no leader known".to_owned(),
+        other => format!("refused: {other}"),
+    }
+}
+
+fn halted(notices: &[Action]) -> &'static str {
+    let mut halts = notices.iter().filter_map(|notice| match notice {
+        Action::Halt(halt) => Some(halt),
+        _ => None,
+    });
+    match halts.next_back() {
+        None => "no",
+        Some(Halt::WriteFailed { .. }) => "write-failed",
+        Some(Halt::Diverged { .. }) => "diverged",
+        Some(Halt::Exhausted) => "exhausted",
+    }
+}
+
+/// Requests of reads are numbered from here, proposals below.
+pub(crate) const FIRST_READ: u64 = 1 << 32;
+
+fn read(scenario: &Scenario, name: &str) -> Result<String, String> {
+    let found = scenario.reads.iter().find(|(other, _)| other == name);
+    let (_, asked) = found.ok_or_else(|| format!("no read is named {name}"))?;
+    let notices = scenario.group.members.values().flat_map(|member| &member.notices);
+    let answers = notices.filter_map(|notice| match notice {
+        Action::ReadReady { request, index } if request == asked => Some(format!("at {index}")),
+        Action::Refused { request, reason } if request == asked => Some(refused(*reason)),
+        _ => None,
+    });
+    Ok(answers.last().unwrap_or_else(|| "waits".to_owned()))
+}
+
+/// The kinds of the messages on a link, oldest first.
+fn wire(scenario: &Scenario, link: &str) -> Result<String, String> {
+    let (from, to) = scenario.link(link)?;
+    let messages = scenario.group.on_wire(from, to);
+    let kinds: Vec<&str> = messages.iter().map(kind).collect();
+    Ok(if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(" ") })
+}
+
+/// What a message is called.
+pub(crate) fn kind(message: &Message) -> &'static str {
+    match &message.body {
+        Body::PreVoteRequest(_) => "pre-vote",
+        Body::PreVoteAnswer(_) => "pre-vote-answer",
+        Body::VoteRequest(_) => "vote",
+        Body::VoteAnswer(_) => "vote-answer",
+        Body::AppendRequest(_) => "append",
+        Body::AppendAnswer(_) => "append-answer",
+    }
+}
