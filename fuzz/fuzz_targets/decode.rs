@@ -1,4 +1,4 @@
 //! Any bytes into every decoder.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| quorate_tests::fuzz_decode::decode(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| quorate_tests::fuzz::decode(data));

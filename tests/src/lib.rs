@@ -1,4 +1,4 @@
 //! Cross-crate scenarios, recovery, real clusters and planted bugs.
 
-pub mod fuzz_decode;
+pub mod fuzz;
 pub mod planted;

@@ -136,12 +136,12 @@ fn read(scenario: &Scenario, name: &str) -> Result<String, String> {
     let found = scenario.reads.iter().find(|(other, _)| other == name);
     let (_, asked) = found.ok_or_else(|| format!("no read is named {name}"))?;
     let notices = scenario.group.members.values().flat_map(|member| &member.notices);
-    let answers = notices.filter_map(|notice| match notice {
+    let mut answers = notices.filter_map(|notice| match notice {
         Action::ReadReady { request, index } if request == asked => Some(format!("at {index}")),
         Action::Refused { request, reason } if request == asked => Some(refused(*reason)),
         _ => None,
     });
-    Ok(answers.last().unwrap_or_else(|| "waits".to_owned()))
+    Ok(answers.next_back().unwrap_or_else(|| "waits".to_owned()))
 }
 
 /// The kinds of the messages on a link, oldest first.

@@ -1,0 +1,12 @@
+//! The bodies of the fuzz targets in `fuzz/`: any bytes in, no panic and no broken rule out. They also
+//! run for a while under `cargo test`.
+
+mod decode;
+mod events;
+mod host;
+mod source;
+mod step;
+
+pub use decode::decode;
+pub use host::Reached;
+pub use step::step;

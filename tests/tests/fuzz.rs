@@ -1,0 +1,99 @@
+//! The fuzz targets' bodies, for a while: random bytes, and bytes that lie close to what is valid.
+
+use quorate_core::{
+    AppendRequest, Body, Entries, HardState, LogId, Message, NodeId, Seq, Token, VoteRequest,
+    Write, commands,
+};
+use quorate_tests::fuzz::{decode, step};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+
+fn bytes(rng: &mut ChaCha8Rng, longest: u32) -> Vec<u8> {
+    let mut bytes = vec![0; (rng.next_u32() % longest) as usize];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+#[test]
+fn any_events_break_no_rule() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut counts = [0; 6];
+    for _ in 0..20_000 {
+        let reached = step(&bytes(&mut rng, 2_000));
+        let all = [
+            reached.committed_as_leader,
+            reached.truncated,
+            reached.read,
+            reached.voted,
+            reached.diverged,
+            reached.refused,
+        ];
+        counts.iter_mut().zip(all).for_each(|(count, reached)| *count += u32::from(reached));
+    }
+    assert!(counts.iter().all(|count| *count >= 20), "a part is hardly reached: {counts:?}");
+}
+
+#[test]
+fn random_bytes_break_no_decoder() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for _ in 0..300_000 {
+        decode(&bytes(&mut rng, 100));
+    }
+}
+
+#[test]
+fn bytes_close_to_valid_ones_break_no_decoder() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let valid = valid_encodings();
+    for round in 0..300_000 {
+        let mut data = valid[round % valid.len()].clone();
+        for _ in 0..=rng.next_u32() % 3 {
+            let place = rng.next_u32() as usize % data.len();
+            match rng.next_u32() % 4 {
+                0 => data[place] ^= 1 << (rng.next_u32() % 8),
+                1 => data[place] = rng.next_u32() as u8,
+                2 => data.truncate(place.max(1)),
+                _ => data.insert(place, 0),
+            }
+        }
+        decode(&data);
+    }
+}
+
+fn valid_encodings() -> Vec<Vec<u8>> {
+    let mut entries = Entries::new();
+    entries.append(LogId::new(2, 5), commands(["a", "bc", ""])).expect("in order");
+    entries.append(LogId::new(3, 8), commands(["d"])).expect("in order");
+    let vote =
+        VoteRequest { last: LogId::new(2, 9), campaign: Token { incarnation: 1, number: 4 } };
+    let append = AppendRequest {
+        prev: LogId::new(2, 4),
+        commit: 4,
+        round: 9,
+        promise: 1_000_000,
+        entries: entries.clone(),
+    };
+    let bodies = [Body::VoteRequest(vote), Body::AppendRequest(append)];
+    let mut all: Vec<Vec<u8>> = bodies
+        .into_iter()
+        .map(|body| {
+            let mut out = Vec::new();
+            quorate_codec::encode_message(&Message { term: 3, body }, &mut out);
+            out
+        })
+        .collect();
+    let mut out = Vec::new();
+    let write = Write {
+        seq: Seq { incarnation: 1, number: 2 },
+        hard_state: HardState { term: 3, voted_for: Some(NodeId::of(2)), promise: 7 },
+        truncate_from: 5,
+        entries,
+        snapshot: None,
+        discard_through: 0,
+    };
+    quorate_codec::encode_write(&write, &mut out);
+    all.push(out);
+    all
+}
