@@ -1,6 +1,8 @@
 //! A few nodes in memory whose disks and links are in the test's hand.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod watch;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use quorate_core::*;

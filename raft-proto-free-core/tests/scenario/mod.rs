@@ -2,13 +2,11 @@
 
 mod command;
 mod fact;
-mod watch;
 
 use quorate_core::Config;
 
-use crate::group::Group;
+use crate::group::{Group, watch::Watch};
 use fact::Claim;
-use watch::Watch;
 
 /// A scenario under way.
 pub(crate) struct Scenario {

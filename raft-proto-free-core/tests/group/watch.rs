@@ -1,20 +1,20 @@
-//! What holds in every scenario at any time (paper, Figure 3). Knows no command.
+//! What holds at any time (paper, Figure 3), whatever happens to the nodes.
 
 use std::collections::BTreeMap;
 
 use quorate_core::{Action, LogId, RoleKind};
 
-use crate::group::Group;
+use super::Group;
 
 /// What was seen so far.
 #[derive(Default)]
-pub(crate) struct Watch {
+pub struct Watch {
     leaders: BTreeMap<u64, u64>,
     committed: BTreeMap<u64, LogId>,
 }
 
 impl Watch {
-    pub(crate) fn look(&mut self, group: &Group) -> Result<(), String> {
+    pub fn look(&mut self, group: &Group) -> Result<(), String> {
         for (node, member) in &group.members {
             for notice in &member.notices {
                 if let Action::RoleChanged { role: RoleKind::Leader, term, .. } = notice {
