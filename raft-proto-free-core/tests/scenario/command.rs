@@ -157,15 +157,20 @@ impl Scenario {
         Ok(())
     }
 
-    /// Finds messages on a link, and does something with them: with the oldest, or with all that
-    /// are dropped.
-    fn take(&mut self, link: &str, kinds: &[&str], how: Taken) -> Result<(), String> {
+    /// Finds messages on a link, and does something with them: with the oldest, or the one whose
+    /// place is given, or with all that are dropped.
+    fn take(&mut self, link: &str, words: &[&str], how: Taken) -> Result<(), String> {
         let (from, to) = self.link(link)?;
+        let (place, kinds) = match words.split_last() {
+            Some((place, kinds)) if place.parse::<usize>().is_ok() => (number(place)?, kinds),
+            _ => (1, words),
+        };
         let wanted = |message: &(u64, u64, quorate_core::Message)| {
             (message.0, message.1) == (from, to)
                 && (kinds.is_empty() || kinds.contains(&kind(&message.2)))
         };
-        let place = self.group.wire.iter().position(wanted);
+        let mut places = (0..self.group.wire.len()).filter(|at| wanted(&self.group.wire[*at]));
+        let place = places.nth((place as usize).saturating_sub(1));
         let place = place.ok_or("no such message is on its way")?;
         let message = match how {
             Taken::Dropped => {
