@@ -97,6 +97,9 @@ pub enum Fault {
     Kill,
     /// The machine loses power; its disk keeps what was synced.
     PowerLoss,
+    /// The process is killed; a little later the machine loses power, be the process up again or
+    /// not: what only the page cache held is gone.
+    KillThenPowerLoss,
     /// The process stands still.
     Pause,
     /// The network is split.
@@ -200,7 +203,7 @@ fn target(choices: &mut Choices) -> Target {
 }
 
 fn crash_kind(choices: &mut Choices) -> (Fault, Nanos, u64) {
-    let fault = choices.pick(ON, &[Fault::Kill, Fault::PowerLoss]);
+    let fault = choices.pick(ON, &[Fault::Kill, Fault::PowerLoss, Fault::KillThenPowerLoss]);
     let down = choices.pick(ON, &[1, 20, 200, 1_500]) * MILLISECOND;
     let again = choices.pick(ON, &[0, 0, 0, 1, 4]);
     (fault, down + choices.draw(ON, down), again)

@@ -22,6 +22,8 @@ use super::{RunArgs, output};
 
 /// Every so many seeds one is run twice.
 const TWICE_EVERY: u64 = 16;
+/// As a shell reports a process that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 /// A batch of so many swarm runs must reach every mark.
 const MARKS_FROM: u64 = 500;
 
@@ -50,7 +52,10 @@ pub(super) fn run(args: &RunArgs) -> u8 {
     let mut sink = match output::Trace::open(args.trace.as_deref()) {
         Ok(sink) => sink,
         Err(error) => {
-            eprintln!("error: the trace cannot be written: {error}");
+            let path = args.trace.as_deref().unwrap_or_default();
+            eprintln!(
+                "error: the trace cannot be written to '{path}': {error}; name another file or -"
+            );
             return 1;
         }
     };
@@ -128,6 +133,12 @@ fn conclude(args: &RunArgs, total: &Total) -> u8 {
     } else {
         output::summary(total, &missing);
     }
-    let first = total.failures.iter().map(Report::exit_code).min();
-    first.unwrap_or(if missing.is_empty() { 0 } else { 5 })
+    let failed = total.failures.iter().map(Report::exit_code).min();
+    // What was not run has not passed.
+    let otherwise = match (total.interrupted, missing.is_empty()) {
+        (true, _) => INTERRUPTED,
+        (false, false) => 5,
+        (false, true) => 0,
+    };
+    failed.unwrap_or(otherwise)
 }

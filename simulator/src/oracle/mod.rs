@@ -42,6 +42,32 @@ impl Oracles {
         }
     }
 
+    /// Judges a write that `node` hands to its disk: logs match, and what is committed stays.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub fn write(&mut self, node: u64, write: &quorate_core::Write) -> Result<(), Violation> {
+        let mirror = &mut self.durable[node as usize];
+        let replaced = write.truncate_from..=mirror.last_index().min(self.log.last_committed());
+        let mut lost: Vec<(u64, log::Slot)> = Vec::new();
+        for index in replaced {
+            let held =
+                mirror.slot_at(index).filter(|held| self.log.committed(index) == Some(*held));
+            lost.extend(held.map(|held| (index, held)));
+        }
+        for (index, slot) in mirror.begin(write) {
+            self.log.record(node, index, slot)?;
+            lost.retain(|kept| *kept != (index, slot));
+        }
+        match lost.first() {
+            None => Ok(()),
+            Some((index, slot)) => {
+                let place = quorate_core::LogId::new(slot.term, *index);
+                Err(Violation::CommittedRemoved { node, place })
+            }
+        }
+    }
+
     /// Judges a commit index that `node` has just learnt: everything from behind `before` through
     /// `commit` must be what is committed elsewhere, and what is new must stand on a quorum of
     /// durable logs.

@@ -156,6 +156,23 @@ fn what_is_committed_changes() {
 }
 
 #[test]
+fn a_node_that_removes_a_committed_entry() {
+    let begun = || {
+        let mut oracles = three(2);
+        oracles.commit(0, 0, 1, |_| Some(1)).unwrap();
+        oracles
+    };
+    let removed = Violation::CommittedRemoved { node: 1, place: LogId::new(1, 1) };
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 1, 2, &[])), Err(removed.clone()));
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 1, 2, &["x"])), Err(removed));
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 1, 1, &["a"])), Ok(()), "the same again");
+    assert_eq!(begun().write(2, &write(2, state(2, 1), 1, 2, &["x"])), Ok(()), "it never had it");
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 2, 2, &["b"])), Ok(()), "behind it");
+    let differs = begun().write(2, &write(2, state(2, 1), 1, 1, &["x"]));
+    assert!(matches!(differs, Err(Violation::LogsDiffer { .. })));
+}
+
+#[test]
 fn a_commit_that_no_disk_was_asked_to_hold() {
     let found = Logs::default().commit(0, 1, 1);
     assert!(matches!(found, Err(Violation::CommittedUnwritten { .. })));

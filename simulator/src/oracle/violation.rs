@@ -278,6 +278,26 @@ pub enum Violation {
         /// How.
         misuse: quorate_core::Misuse,
     },
+    /// A driver has at most one write job under way.
+    #[error("node {node}'s driver handed out a write while another one was under way")]
+    TwoWrites {
+        /// Whose.
+        node: u64,
+    },
+    /// A node took an entry that is committed, and that it held, from its disk.
+    #[error("node {node} removes the committed entry {place:?} that its disk holds")]
+    CommittedRemoved {
+        /// Who.
+        node: u64,
+        /// What.
+        place: LogId,
+    },
+    /// Something panicked.
+    #[error("a panic: {message}")]
+    Panicked {
+        /// What it said.
+        message: String,
+    },
     /// A node halted, though its disk is well.
     #[error("node {node} halted: {halt}")]
     Halted {

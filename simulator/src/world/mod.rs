@@ -23,7 +23,7 @@ use crate::{
     hash::{mix, mix_bytes},
     history::History,
     marks::{Mark, Marks},
-    network::{Blocked, Network},
+    network::{Blocked, Network, Trouble},
     node::Node,
     oracle::{Oracles, Violation},
     plan::{Pattern, Plan, Planned},
@@ -50,8 +50,10 @@ enum Event {
     Restart { node: u64, lives: u64 },
     Fault { planned: usize },
     CrashAgain { node: u64, life: u64, planned: usize },
+    PowerFails { node: u64, planned: usize },
+    LateCompletion { node: u64, life: u64 },
     PartitionEnds { blocked: Blocked },
-    TroubleEnds { node: u64 },
+    TroubleEnds { node: u64, trouble: Trouble },
     Begin { client: u64 },
     Attempt { client: u64, operation: usize },
     Arrive { client: u64, request: RequestId, node: u64 },
@@ -273,14 +275,18 @@ impl World {
                 self.strike(planned, cause)
             }
             Event::CrashAgain { node, life, planned } => self.crash_again(node, life, planned),
+            Event::PowerFails { node, planned } => self.power_fails(node, planned),
+            Event::LateCompletion { node, life } => self.late_completion(node, life),
             Event::PartitionEnds { blocked } => {
                 if self.healed_at.is_none() {
                     self.network.block(&blocked, false);
                 }
                 Ok(())
             }
-            Event::TroubleEnds { node } => {
-                self.network.trouble(node, 0, 0);
+            Event::TroubleEnds { node, trouble } => {
+                if self.healed_at.is_none() {
+                    self.network.trouble(node, trouble, false);
+                }
                 Ok(())
             }
             Event::Begin { client } => self.begin(client),
@@ -332,6 +338,7 @@ impl World {
         if until <= self.now {
             return false;
         }
+        self.marks.reach(Mark::Paused);
         self.push_at(until, event());
         true
     }
@@ -367,6 +374,8 @@ impl World {
         marks.add(Mark::PartitionBlocked, network.blocked);
         marks.add(Mark::MessageRepeated, network.duplicated);
         marks.add(Mark::MessageOvertook, network.reordered);
+        marks.add(Mark::OneWayBlocked, network.blocked_one_way);
+        marks.add(Mark::LinkSlowed, network.slowed);
         for node in &self.nodes {
             stats::mark_disk(&mut marks, node.disk.counters());
         }
@@ -394,5 +403,6 @@ fn node(choices: &mut Choices, settings: &Settings, number: u64) -> Node {
         paused_until: 0,
         stalled_until: 0,
         crash_again: 0,
+        late: None,
     }
 }
