@@ -109,6 +109,8 @@ marks! {
     ClockDrifted,
     /// A clock stepped back.
     ClockSteppedBack,
+    /// A node was cut off in the middle of what it did.
+    CutOnEvent,
     /// A fault struck on an event.
     FaultOnEvent,
 }

@@ -26,11 +26,10 @@ impl World {
     }
 
     /// A fault strikes.
-    pub(super) fn strike(&mut self, planned: usize, cause: u64) -> Result<(), Violation> {
-        let Some(fault) = self.planned(planned) else { return Ok(()) };
-        if self.healed_at.is_some() {
-            return Ok(());
-        }
+    pub(super) fn strike(&mut self, planned: usize, cause: u64) {
+        let Some(fault) = self.planned(planned).filter(|_| self.healed_at.is_none()) else {
+            return;
+        };
         if matches!(fault.when, When::On { .. }) {
             self.marks.reach(Mark::FaultOnEvent);
         }
@@ -47,7 +46,6 @@ impl World {
                 }
             }
         }
-        Ok(())
     }
 
     /// All faults end with the time for faults.

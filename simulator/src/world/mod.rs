@@ -257,7 +257,7 @@ impl World {
         self.stats.events += 1;
         self.dispatch(event)?;
         while let Some((planned, cause)) = self.struck.pop() {
-            self.strike(planned, cause)?;
+            self.strike(planned, cause);
         }
         Ok(!self.finished)
     }
@@ -272,7 +272,8 @@ impl World {
             Event::Restart { node, lives } => self.restart(node, lives),
             Event::Fault { planned } => {
                 let cause = self.leader();
-                self.strike(planned, cause)
+                self.strike(planned, cause);
+                Ok(())
             }
             Event::CrashAgain { node, life, planned } => self.crash_again(node, life, planned),
             Event::PowerFails { node, planned } => self.power_fails(node, planned),
@@ -349,17 +350,27 @@ impl World {
             return;
         }
         let now = self.now;
-        let struck = &mut self.struck;
+        let mut struck = Vec::new();
         self.triggers.retain_mut(|trigger| {
             if trigger.pattern != pattern || now < trigger.after {
                 return true;
             }
             trigger.left -= 1;
             if trigger.left == 0 {
-                struck.push((trigger.planned, node));
+                struck.push(trigger.planned);
             }
             trigger.left > 0
         });
+        for planned in struck {
+            // A crash ends what the node is doing, so it waits until that has stopped; anything
+            // else strikes in the middle of it.
+            if self.planned(planned).is_some_and(|planned| planned.fault.is_crash()) {
+                self.struck.push((planned, node));
+            } else {
+                self.marks.reach(Mark::CutOnEvent);
+                self.strike(planned, node);
+            }
+        }
     }
 
     fn planned(&self, planned: usize) -> Option<Planned> {
