@@ -156,7 +156,7 @@ pub fn expand(recipe: Recipe) -> (Settings, Plan) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{MILLISECOND, Profile};
+    use crate::profile::{MILLISECOND, Profile, SECOND};
 
     #[test]
     fn a_panic_is_a_violation_with_its_message() {
@@ -177,6 +177,18 @@ mod tests {
         let line = failed(Violation::NotDeterministic { event: 3 }).command();
         let end = "run --seeds 9 --profile disk --time 1500ms --nodes 5 --twice --trace -";
         assert!(line.ends_with(end), "{line}");
+    }
+
+    #[test]
+    fn a_run_that_parts_from_its_twin_is_not_deterministic() {
+        let short = |seed| Recipe { time: SECOND, ..Recipe::new(seed) };
+        let (mut world, mut twin) = (World::new(short(1)).unwrap(), World::new(short(1)).unwrap());
+        for _ in 0..100 {
+            assert_eq!(step_both(&mut world, Some(&mut twin)), Ok(true));
+        }
+        let mut other = World::new(short(2)).unwrap();
+        let parted = step_both(&mut world, Some(&mut other));
+        assert!(matches!(parted, Err(Violation::NotDeterministic { .. })));
     }
 
     #[test]

@@ -22,7 +22,7 @@ const PROBE_MASK: u64 = 0xff;
 
 /// Asks the disk itself, not the log that said so, whether what was reported durable is: a copy of
 /// the disk loses its power at once, and opening the log on it must give back all of it.
-fn probe(
+pub(super) fn probe(
     number: u64,
     mirror: &Mirror,
     disk: &SimDisk,

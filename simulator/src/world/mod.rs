@@ -33,6 +33,9 @@ use crate::{
 
 pub use stats::Stats;
 
+#[cfg(test)]
+mod tests;
+
 /// After everything has healed, the group has this many election timeouts to elect a leader, commit
 /// a new write and bring every node to the same state.
 pub const LIVENESS_TIMEOUTS: u64 = 40;
