@@ -12,6 +12,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use quorate_sim::{
+    hash::mix,
     marks::Marks,
     profile::Profile,
     run::{Options, Report, run as run_seed},
@@ -37,6 +38,8 @@ pub(super) struct Total {
     pub(super) cpu_nanos: u64,
     pub(super) wall_nanos: u64,
     pub(super) interrupted: bool,
+    /// Of all runs, in whatever order they ended.
+    pub(super) hash: u64,
 }
 
 /// Runs the seeds and gives the exit code.
@@ -67,6 +70,7 @@ pub(super) fn run(args: &RunArgs) -> u8 {
         total.cpu_nanos += cpu_nanos;
         total.stats.merge(&report.stats);
         total.marks.merge(&report.marks);
+        total.hash = total.hash.wrapping_add(mix(report.recipe.seed, report.hash));
         bar.inc(1);
         sink.write(&report.trace);
         if report.failure.is_some() {

@@ -57,13 +57,14 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
     let stopped = if total.interrupted { ", interrupted" } else { "" };
     println!(
         "{} seeds{stopped}, {} failed: {} simulated seconds, {} events ({} per CPU-second), \
-         {} messages",
+         {} messages, hash {:016x}",
         total.seeds,
         total.failures.len(),
         stats.simulated / SECOND,
         stats.events,
         per_second(stats.events, total.cpu_nanos),
         stats.messages,
+        total.hash,
     );
     println!(
         "{} elections, {} commits, {} faults, {} restarts, {} operations ({} answered), \
@@ -96,6 +97,7 @@ pub(super) fn json(total: &Total, missing: &[Mark]) {
     let value = json!({
         "seeds": total.seeds,
         "interrupted": total.interrupted,
+        "hash": format!("{:016x}", total.hash),
         "simulated_ns": stats.simulated,
         "events": stats.events,
         "events_per_cpu_second": per_second(stats.events, total.cpu_nanos),
