@@ -3,7 +3,7 @@
 mod batch;
 mod output;
 
-use std::ops::Range;
+use std::{io::Write as _, ops::Range};
 
 use clap::{Args, Parser, Subcommand};
 use quorate_core::Nanos;
@@ -111,7 +111,7 @@ impl Cli {
 
 fn plan(args: &PlanArgs) -> u8 {
     let (settings, plan) = run::expand(args.shape.recipe(args.seed));
-    println!("{settings:#?}\nfaults:\n{plan}");
+    output::tell!("{settings:#?}\nfaults:\n{plan}");
     0
 }
 

@@ -68,6 +68,26 @@ impl Oracles {
         }
     }
 
+    /// Judges a node that has become leader of `term`: a quorum has voted for it, durably, and its
+    /// log holds all that is committed.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub fn leads(
+        &self,
+        node: u64,
+        term: u64,
+        term_at: impl Fn(u64) -> Option<u64>,
+    ) -> Result<(), Violation> {
+        let name = quorate_core::NodeId::new(node + 1);
+        let voters = self.durable.iter().filter(|mirror| mirror.vote_in(term) == name);
+        let (votes, needed) = (voters.count() as u64, self.durable.len() as u64 / 2 + 1);
+        if votes < needed {
+            return Err(Violation::LeaderWithoutQuorum { node, term, votes, needed });
+        }
+        self.log.leads(node, term, term_at)
+    }
+
     /// Judges a commit index that `node` has just learnt: everything from behind `before` through
     /// `commit` must be what is committed elsewhere, and what is new must stand on a quorum of
     /// durable logs.

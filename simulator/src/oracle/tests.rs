@@ -62,6 +62,24 @@ fn two_leaders_of_one_term() {
 }
 
 #[test]
+fn a_leader_without_a_quorum_of_durable_votes() {
+    let mut oracles = Oracles::new(4);
+    let vote = |oracles: &mut Oracles, node: usize, term, whom| {
+        durable(&mut oracles.durable[node], &write(1, state(term, whom), 1, term, &[]));
+    };
+    vote(&mut oracles, 0, 3, 1);
+    vote(&mut oracles, 1, 3, 1);
+    vote(&mut oracles, 2, 3, 3);
+    let lacking = Violation::LeaderWithoutQuorum { node: 0, term: 3, votes: 2, needed: 3 };
+    assert_eq!(oracles.leads(0, 3, NO_LOG), Err(lacking.clone()));
+    let _ = oracles.durable[3].begin(&write(1, state(3, 1), 1, 3, &[]));
+    assert_eq!(oracles.leads(0, 3, NO_LOG), Err(lacking), "a vote under way does not count");
+    oracles.durable[3].complete();
+    vote(&mut oracles, 1, 4, 2);
+    assert_eq!(oracles.leads(0, 3, NO_LOG), Ok(()), "a later vote does not unsay an earlier one");
+}
+
+#[test]
 fn what_goes_back_within_a_life() {
     let mut elections = Elections::default();
     let before = View { voted_for: NodeId::new(2), commit: 5, ..view(RoleKind::Follower, 3) };

@@ -26,6 +26,18 @@ pub enum Violation {
         /// Who leads it, too.
         second: u64,
     },
+    /// A leader stands on a quorum of durable votes.
+    #[error("node {node} leads term {term} with {votes} durable votes, but needs {needed}")]
+    LeaderWithoutQuorum {
+        /// Who.
+        node: u64,
+        /// In which term.
+        term: Term,
+        /// How many disks hold a vote for it.
+        votes: u64,
+        /// How many must.
+        needed: u64,
+    },
     /// Terms never fall within a life.
     #[error("node {node}'s term fell from {before} to {after}")]
     TermFell {

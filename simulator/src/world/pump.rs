@@ -49,7 +49,7 @@ impl World {
         let begins = after.role == RoleKind::Leader
             && (before.role != RoleKind::Leader || before.term != after.term);
         if begins {
-            oracles.log.leads(number, after.term, |index| log.term_at(index))?;
+            oracles.leads(number, after.term, |index| log.term_at(index))?;
         }
         let commits = after.commit > before.commit;
         if commits {
