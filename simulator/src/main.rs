@@ -1,6 +1,7 @@
 //! The command line of the simulator.
 //!
-//! Exit codes: 0 pass, 1 usage, 2 safety, 3 liveness, 4 not deterministic, 5 required marks missing.
+//! Exit codes: 0 pass, 1 usage, 2 safety, 3 liveness, 4 not deterministic, 5 required marks
+//! missing, 130 interrupted.
 
 mod cli;
 

@@ -47,6 +47,14 @@ marks! {
     StoppedInOpen,
     /// A process was killed with unsynced data in the page cache.
     KilledUnsynced,
+    /// A power loss took sectors that were written and not synced.
+    UnsyncedLost,
+    /// A power loss took what a process that was killed before had left in the page cache.
+    LostAfterKill,
+    /// A machine lost its power while its process was down.
+    PowerLostWhileDown,
+    /// A completion of an earlier life's write was dropped.
+    StaleCompletion,
     /// A power loss kept some unsynced sectors of a file and lost others.
     TornTail,
     /// A power loss brought an earlier unsynced version of a sector back.
@@ -67,6 +75,8 @@ marks! {
     PartOfGroupRecovered,
     /// A group commit under way was lost in a crash.
     GroupLost,
+    /// A copy of a disk lost its power right after a write, and held all that was reported.
+    DiskProbed,
     /// A disk failed in a write.
     FailedWrite,
     /// A disk failed in a sync.
@@ -83,6 +93,10 @@ marks! {
     ElectionFailed,
     /// A partition blocked a message.
     PartitionBlocked,
+    /// A partition blocked a message, though not those of the other direction.
+    OneWayBlocked,
+    /// A fault made a message take longer.
+    LinkSlowed,
     /// A message was lost.
     MessageLost,
     /// A message arrived twice.
@@ -95,6 +109,8 @@ marks! {
     ClockDrifted,
     /// A clock stepped back.
     ClockSteppedBack,
+    /// A node was cut off in the middle of what it did.
+    CutOnEvent,
     /// A fault struck on an event.
     FaultOnEvent,
 }
@@ -149,5 +165,25 @@ impl Marks {
 impl fmt::Display for Mark {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_reached_all_but_one_mark_misses_that_one() {
+        let mut marks = Marks::default();
+        let rest = Mark::ALL.iter().filter(|mark| **mark != Mark::TornBatchMet);
+        rest.for_each(|mark| marks.reach(*mark));
+        assert_eq!(marks.missing(), [Mark::TornBatchMet]);
+        let mut other = Marks::default();
+        other.add(Mark::TornBatchMet, 0);
+        marks.merge(&other);
+        assert_eq!(marks.missing(), [Mark::TornBatchMet], "none more is none");
+        other.reach(Mark::TornBatchMet);
+        marks.merge(&other);
+        assert!(marks.missing().is_empty());
     }
 }

@@ -24,6 +24,15 @@ struct Link {
     last_arrival: Nanos,
 }
 
+/// What a fault does to the links of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Messages lost in a million, besides the usual ones.
+    pub drop_ppm: u64,
+    /// How much longer messages take.
+    pub slower: Nanos,
+}
+
 /// What has become of messages so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NetworkCounters {
@@ -37,6 +46,10 @@ pub struct NetworkCounters {
     pub duplicated: u64,
     /// Arrived after one that was sent later.
     pub reordered: u64,
+    /// Lost to a partition that let messages of the other direction through.
+    pub blocked_one_way: u64,
+    /// Took longer since a fault slowed the link.
+    pub slowed: u64,
 }
 
 /// All links between nodes.
@@ -75,9 +88,11 @@ impl Network {
         let [lost, twice, late, delay] = [1_000_000, 1_000_000, 100_000_000, settings.spread + 1]
             .map(|bound| choices.draw(stream, bound));
         self.counters.sent += 1;
+        let back_is_open = self.links[to as usize][from as usize].blocked == 0;
         let link = &mut self.links[from as usize][to as usize];
         if link.blocked > 0 {
             self.counters.blocked += 1;
+            self.counters.blocked_one_way += u64::from(back_is_open);
             return [None, None];
         }
         // The high end of a draw is the fault.
@@ -89,6 +104,7 @@ impl Network {
         let is_late = late >= 100 * (1_000_000 - settings.late_ppm);
         let extra = if is_late { settings.spread * (late % 100) } else { 0 };
         let mut arrival = now + settings.delay + delay + extra + link.slower;
+        self.counters.slowed += u64::from(link.slower > 0);
         if settings.in_order {
             arrival = arrival.max(link.last_arrival);
         } else if arrival < link.last_arrival {
@@ -102,9 +118,12 @@ impl Network {
         [Some(arrival), None]
     }
 
-    /// The links that a split of `nodes` nodes blocks.
+    /// The links that a split of `nodes` nodes blocks. Where all are on one side, the target
+    /// changes sides: a split always splits.
     pub fn blocked_by(split: Split, target: u64, nodes: u64) -> Blocked {
-        let side = |mask: u64, node: u64| mask >> node & 1;
+        let whole = |mask: u64| [0, (1 << nodes) - 1].contains(&(mask & ((1 << nodes) - 1)));
+        let side =
+            |mask: u64, node: u64| (mask >> node & 1) ^ u64::from(whole(mask) && node == target);
         let is_blocked = |from: u64, to: u64| match split {
             Split::Isolate => from == target || to == target,
             Split::Mute => from == target,
@@ -135,13 +154,18 @@ impl Network {
         }
     }
 
-    /// Makes the links to and from `node` lose more, or take longer; zeros end it.
-    pub fn trouble(&mut self, node: u64, drop_ppm: u64, slower: Nanos) {
+    /// Makes the links to and from `node` lose more and take longer, or ends that. What several
+    /// faults do to one link adds up.
+    pub fn trouble(&mut self, node: u64, trouble: Trouble, begins: bool) {
         let node = node as usize;
+        let change = |value: u64, by: u64| {
+            if begins { value.saturating_add(by) } else { value.saturating_sub(by) }
+        };
         for other in 0..SIZE {
             for (from, to) in [(node, other), (other, node)] {
                 let link = &mut self.links[from][to];
-                (link.drop_ppm, link.slower) = (drop_ppm, slower);
+                link.drop_ppm = change(link.drop_ppm, trouble.drop_ppm);
+                link.slower = change(link.slower, trouble.slower);
             }
         }
     }
@@ -188,6 +212,42 @@ mod tests {
         assert_eq!(blocked[0], 0b11000, "0 reaches 1 and the bridge");
         assert_eq!(blocked[2], 0, "the bridge reaches everyone");
         assert_eq!(blocked[3], 0b00011);
+    }
+
+    #[test]
+    fn a_split_with_all_nodes_on_one_side_cuts_its_target_off() {
+        for mask in [0, 0b11111, 0b1110_0000] {
+            let blocked = Network::blocked_by(Split::Halves(mask), 2, 5);
+            assert_eq!(blocked[2], 0b11011);
+            assert_eq!(blocked[0], 0b00100);
+        }
+    }
+
+    #[test]
+    fn troubles_of_one_link_add_up_and_end_one_by_one() {
+        let mut network = Network::new(LinkSettings { spread: 0, ..PLAIN });
+        let mut choices = Choices::from_seed(1);
+        let slow = Trouble { drop_ppm: 0, slower: 1_000 };
+        let deaf = Trouble { drop_ppm: 1_000_000, slower: 0 };
+        network.trouble(0, slow, true);
+        network.trouble(1, deaf, true);
+        assert_eq!(network.send(&mut choices, 0, 1, 0)[0], None);
+        network.trouble(1, deaf, false);
+        assert_eq!(network.send(&mut choices, 0, 1, 0)[0], Some(1_010), "still slow");
+        network.trouble(0, slow, false);
+        assert_eq!(network.send(&mut choices, 1, 0, 0)[0], Some(10));
+    }
+
+    #[test]
+    fn a_one_way_partition_is_counted_as_one() {
+        let mut network = Network::new(PLAIN);
+        let mut choices = Choices::from_seed(1);
+        network.block(&Network::blocked_by(Split::Mute, 0, 3), true);
+        network.send(&mut choices, 0, 1, 0);
+        assert_eq!(network.counters.blocked_one_way, 1);
+        network.block(&Network::blocked_by(Split::Isolate, 0, 3), true);
+        network.send(&mut choices, 0, 1, 0);
+        assert_eq!((network.counters.blocked, network.counters.blocked_one_way), (2, 1));
     }
 
     #[test]

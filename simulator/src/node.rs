@@ -31,6 +31,8 @@ pub struct Node {
     pub stalled_until: Nanos,
     /// How many more times it shall crash soon after its start.
     pub crash_again: u64,
+    /// What an earlier life was writing, whose completion has not come yet.
+    pub late: Option<WriteJob>,
 }
 
 /// A running process.

@@ -97,6 +97,9 @@ pub enum Fault {
     Kill,
     /// The machine loses power; its disk keeps what was synced.
     PowerLoss,
+    /// The process is killed; a little later the machine loses power, be the process up again or
+    /// not: what only the page cache held is gone.
+    KillThenPowerLoss,
     /// The process stands still.
     Pause,
     /// The network is split.
@@ -130,6 +133,23 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether it ends a process.
+    pub fn is_crash(&self) -> bool {
+        match self {
+            Fault::Kill | Fault::PowerLoss | Fault::KillThenPowerLoss => true,
+            Fault::Pause
+            | Fault::Partition(_)
+            | Fault::Lossy { .. }
+            | Fault::Slow { .. }
+            | Fault::Drift { .. }
+            | Fault::Jump { .. }
+            | Fault::StallDisk
+            | Fault::FailDisk { .. } => false,
+        }
+    }
+}
+
 /// One fault of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
@@ -154,8 +174,8 @@ pub struct Plan {
 
 const ON: Stream = Stream::Plan;
 
-/// Draws a fault of one family within a span of time.
-type Draw = fn(&mut Choices, Nanos) -> Planned;
+/// Draws a fault of one family within the time for faults.
+type Draw = fn(&mut Choices, &Settings) -> Planned;
 
 impl Plan {
     /// Draws the faults that `settings` allows.
@@ -167,29 +187,33 @@ impl Plan {
             Profile::Swarm => 1,
             Profile::Crashes | Profile::Network | Profile::Disk => 2,
         };
-        let span = settings.fault_time;
-        let families: [(bool, u64, Draw); 6] = [
+        let families: [(bool, u64, Draw); 7] = [
             (on.crashes, 6, crash),
             (on.triggers, 12, triggered_crash),
             (on.partitions, 8, partition),
+            (on.cuts, 6, triggered_partition),
             (on.links, 4, link),
             (on.clocks, 6, clock),
             (on.pauses, 6, pause),
         ];
         for (enabled, most, draw) in families {
             let count = if enabled { choices.between(ON, 1, most * busy.max(1)) } else { 0 };
-            plan.faults.extend((0..count).map(|_| draw(choices, span)));
+            plan.faults.extend((0..count).map(|_| draw(choices, settings)));
+        }
+        let relays = if on.partitions { choices.between(ON, 0, 3 * busy) } else { 0 };
+        for _ in 0..relays {
+            relay(choices, settings, &mut plan.faults);
         }
         if on.disks {
             let count = choices.between(ON, 1, 3 * busy.max(1));
-            plan.faults.extend((0..count).map(|_| disk(choices, span)));
+            plan.faults.extend((0..count).map(|_| disk(choices, settings)));
         }
         plan
     }
 }
 
-fn time(choices: &mut Choices, span: Nanos) -> Nanos {
-    choices.draw(ON, span / MICROSECOND) * MICROSECOND
+fn time(choices: &mut Choices, settings: &Settings) -> Nanos {
+    choices.draw(ON, settings.fault_time / MICROSECOND) * MICROSECOND
 }
 
 fn target(choices: &mut Choices) -> Target {
@@ -200,27 +224,62 @@ fn target(choices: &mut Choices) -> Target {
 }
 
 fn crash_kind(choices: &mut Choices) -> (Fault, Nanos, u64) {
-    let fault = choices.pick(ON, &[Fault::Kill, Fault::PowerLoss]);
+    let fault = choices.pick(ON, &[Fault::Kill, Fault::PowerLoss, Fault::KillThenPowerLoss]);
     let down = choices.pick(ON, &[1, 20, 200, 1_500]) * MILLISECOND;
     let again = choices.pick(ON, &[0, 0, 0, 1, 4]);
     (fault, down + choices.draw(ON, down), again)
 }
 
-fn crash(choices: &mut Choices, span: Nanos) -> Planned {
+fn crash(choices: &mut Choices, settings: &Settings) -> Planned {
     let (fault, duration, again) = crash_kind(choices);
     let everyone = choices.draw(ON, 6) == 5;
     let target = if everyone { Target::Everyone } else { target(choices) };
-    Planned { when: When::At(time(choices, span)), fault, target, duration, again }
+    Planned { when: When::At(time(choices, settings)), fault, target, duration, again }
 }
 
-fn triggered_crash(choices: &mut Choices, span: Nanos) -> Planned {
+fn triggered_crash(choices: &mut Choices, settings: &Settings) -> Planned {
     let (fault, duration, again) = crash_kind(choices);
     let pattern = choices.pick(ON, &Pattern::ALL);
     let nth = choices.between(ON, 1, choices_of_nth(pattern));
     let everyone = choices.draw(ON, 10) == 9;
     let target = if everyone { Target::Everyone } else { Target::Cause };
-    let when = When::On { after: time(choices, span), pattern, nth };
+    let when = When::On { after: time(choices, settings), pattern, nth };
     Planned { when, fault, target, duration, again }
+}
+
+/// Cuts off whoever did something, at the moment it did it: a leader that has just won, that has
+/// sent to some, or that has just learnt of a commit.
+fn triggered_partition(choices: &mut Choices, settings: &Settings) -> Planned {
+    let pattern = choices.pick(
+        ON,
+        &[Pattern::BecameLeader, Pattern::MidBroadcast, Pattern::Committed, Pattern::VoteGranted],
+    );
+    let nth = choices.between(ON, 1, choices_of_nth(pattern));
+    let split = choices.pick(ON, &[Split::Isolate, Split::Isolate, Split::Mute, Split::Deafen]);
+    let when = When::On { after: time(choices, settings), pattern, nth };
+    let duration = lasting(choices, settings);
+    Planned { when, fault: Fault::Partition(split), target: Target::Cause, duration, again: 0 }
+}
+
+/// One leader after the other is cut off, each for long enough that the rest elects the next, and
+/// each comes back about when that one goes: logs that parted meet without the one who would
+/// reconcile them.
+fn relay(choices: &mut Choices, settings: &Settings, faults: &mut Vec<Planned>) {
+    let start = time(choices, settings);
+    let [leaders, timeouts] = [(2, 5), (2, 4)].map(|(low, high)| choices.between(ON, low, high));
+    let beat = settings.heartbeat_interval;
+    let step = timeouts * settings.election_timeout + choices.draw(ON, settings.election_timeout);
+    for number in 0..leaders {
+        let early = choices.draw(ON, 2 * beat);
+        let at = (start + number * step).saturating_sub(early);
+        faults.push(Planned {
+            when: When::At(at),
+            fault: Fault::Partition(Split::Isolate),
+            target: Target::Leader,
+            duration: step,
+            again: 0,
+        });
+    }
 }
 
 /// Frequent events are skipped a few more times than rare ones.
@@ -231,7 +290,7 @@ fn choices_of_nth(pattern: Pattern) -> u64 {
     }
 }
 
-fn partition(choices: &mut Choices, span: Nanos) -> Planned {
+fn partition(choices: &mut Choices, settings: &Settings) -> Planned {
     let mask = choices.draw(ON, 1 << crate::MAX_NODES);
     let splits = [
         Split::Isolate,
@@ -242,45 +301,46 @@ fn partition(choices: &mut Choices, span: Nanos) -> Planned {
         Split::Ring,
     ];
     let fault = Fault::Partition(choices.pick(ON, &splits));
-    let when = When::At(time(choices, span));
-    let duration = lasting(choices);
+    let when = When::At(time(choices, settings));
+    let duration = lasting(choices, settings);
     Planned { when, fault, target: target(choices), duration, again: 0 }
 }
 
-fn lasting(choices: &mut Choices) -> Nanos {
-    let scale = choices.pick(ON, &[50, 500, 3_000]) * MILLISECOND;
+fn lasting(choices: &mut Choices, settings: &Settings) -> Nanos {
+    let two_elections = 2 * settings.election_timeout / MILLISECOND;
+    let scale = choices.pick(ON, &[50, 500, 3_000, two_elections]) * MILLISECOND;
     scale + choices.draw(ON, scale)
 }
 
-fn link(choices: &mut Choices, span: Nanos) -> Planned {
+fn link(choices: &mut Choices, settings: &Settings) -> Planned {
     let drop_ppm = choices.between(ON, 50_000, 700_000);
     let by = choices.between(ON, 1, 300) * MILLISECOND;
     let fault = choices.pick(ON, &[Fault::Lossy { drop_ppm }, Fault::Slow { by }]);
-    let when = When::At(time(choices, span));
-    let duration = lasting(choices);
+    let when = When::At(time(choices, settings));
+    let duration = lasting(choices, settings);
     Planned { when, fault, target: target(choices), duration, again: 0 }
 }
 
-fn clock(choices: &mut Choices, span: Nanos) -> Planned {
+fn clock(choices: &mut Choices, settings: &Settings) -> Planned {
     let limit = choices.pick(ON, &[100, 10_000, 200_000]);
     let ppm = choices.draw(ON, 2 * limit + 1) as i64 - limit as i64;
     let by = choices.draw(ON, 2_000 * MILLISECOND) as i64 - (1_000 * MILLISECOND) as i64;
     let fault = choices.pick(ON, &[Fault::Drift { ppm }, Fault::Drift { ppm }, Fault::Jump { by }]);
-    let when = When::At(time(choices, span));
+    let when = When::At(time(choices, settings));
     Planned { when, fault, target: target(choices), duration: 0, again: 0 }
 }
 
-fn pause(choices: &mut Choices, span: Nanos) -> Planned {
-    let when = When::At(time(choices, span));
-    let duration = lasting(choices);
+fn pause(choices: &mut Choices, settings: &Settings) -> Planned {
+    let when = When::At(time(choices, settings));
+    let duration = lasting(choices, settings);
     Planned { when, fault: Fault::Pause, target: target(choices), duration, again: 0 }
 }
 
-fn disk(choices: &mut Choices, span: Nanos) -> Planned {
+fn disk(choices: &mut Choices, settings: &Settings) -> Planned {
     let after = choices.draw(ON, 12);
     let fault = choices.pick(ON, &[Fault::StallDisk, Fault::FailDisk { after }]);
-    let when = When::At(time(choices, span));
-    let duration = lasting(choices);
+    let when = When::At(time(choices, settings));
+    let duration = lasting(choices, settings);
     Planned { when, fault, target: target(choices), duration, again: 0 }
 }
 

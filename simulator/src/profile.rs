@@ -58,13 +58,16 @@ impl Profile {
                 crashes: draw(),
                 triggers: draw(),
                 partitions: draw(),
+                cuts: draw(),
                 links: draw(),
                 clocks: draw(),
                 pauses: draw(),
                 disks: draw(),
             },
             Profile::Crashes => Families { crashes: draw(), triggers: true, ..Families::default() },
-            Profile::Network => Families { partitions: true, links: draw(), ..Families::default() },
+            Profile::Network => {
+                Families { partitions: true, cuts: true, links: draw(), ..Families::default() }
+            }
             Profile::Disk => Families { crashes: true, disks: true, ..Families::default() },
         }
     }
@@ -77,8 +80,10 @@ pub struct Families {
     pub crashes: bool,
     /// Kills and power losses on events.
     pub triggers: bool,
-    /// Partitions.
+    /// Partitions at drawn times, and of one leader after the other.
     pub partitions: bool,
+    /// Partitions on events.
+    pub cuts: bool,
     /// Lost, repeated and late messages.
     pub links: bool,
     /// Drift and jumps of clocks.

@@ -1,5 +1,7 @@
 //! Running seeds: one, or a range of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::{
     choices::Choices,
     marks::Marks,
@@ -50,7 +52,7 @@ pub struct Options {
 
 /// Runs one seed to its end or to the first violation.
 pub fn run(recipe: Recipe, options: Options) -> Report {
-    let mut world = match World::new(recipe) {
+    let mut world = match caught(|| World::new(recipe)) {
         Ok(world) => world,
         Err(violation) => return stillborn(recipe, violation),
     };
@@ -59,7 +61,7 @@ pub fn run(recipe: Recipe, options: Options) -> Report {
     }
     let mut twin = if options.twice { World::new(recipe).ok() } else { None };
     let violation = loop {
-        match step_both(&mut world, twin.as_mut()) {
+        match caught(|| step_both(&mut world, twin.as_mut())) {
             Ok(true) => {}
             Ok(false) => break None,
             Err(violation) => break Some(violation),
@@ -92,6 +94,16 @@ fn stillborn(recipe: Recipe, violation: Violation) -> Report {
     }
 }
 
+/// A panic is a violation, too: nothing that comes in from outside may cause one.
+fn caught<T>(step: impl FnOnce() -> Result<T, Violation>) -> Result<T, Violation> {
+    // After a panic the world is only looked at, and no longer stepped.
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Err(Violation::Panicked { message: text.unwrap_or_default() })
+    })
+}
+
 fn step_both(world: &mut World, twin: Option<&mut World>) -> Result<bool, Violation> {
     let result = world.step();
     if let Some(twin) = twin {
@@ -108,12 +120,15 @@ impl Report {
     pub fn command(&self) -> String {
         let recipe = self.recipe;
         let nodes = recipe.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
-        let seconds = recipe.time / crate::profile::SECOND;
+        let millis = recipe.time / crate::profile::MILLISECOND;
+        let failure = self.failure.as_ref();
+        let twice =
+            failure.is_some_and(|failure| failure.violation.family() == Family::Determinism);
         format!(
-            "cargo run --release -p quorate-sim -- run --seeds {}..{} --profile {} --time {seconds}s{nodes} --trace -",
+            "cargo run --release -p quorate-sim -- run --seeds {} --profile {} --time {millis}ms{nodes}{} --trace -",
             recipe.seed,
-            recipe.seed + 1,
             recipe.profile.name(),
+            if twice { " --twice" } else { "" },
         )
     }
 
@@ -136,4 +151,52 @@ pub fn expand(recipe: Recipe) -> (Settings, Plan) {
     let settings = Settings::draw(&mut choices, recipe.profile, recipe.nodes, recipe.time);
     let plan = Plan::draw(&mut choices, recipe.profile, &settings);
     (settings, plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{MILLISECOND, Profile, SECOND};
+
+    #[test]
+    fn a_panic_is_a_violation_with_its_message() {
+        let text = "a bug";
+        let found = caught::<()>(|| panic!("{text}"));
+        assert_eq!(found, Err(Violation::Panicked { message: "a bug".into() }));
+        assert_eq!(caught(|| Ok(7)), Ok(7));
+    }
+
+    fn failed(violation: Violation) -> Report {
+        let time = 1_500 * MILLISECOND;
+        let recipe = Recipe { profile: Profile::Disk, nodes: Some(5), time, ..Recipe::new(9) };
+        stillborn(recipe, violation)
+    }
+
+    #[test]
+    fn the_line_to_paste_names_all_that_decides_the_run() {
+        let line = failed(Violation::NotDeterministic { event: 3 }).command();
+        let end = "run --seeds 9 --profile disk --time 1500ms --nodes 5 --twice --trace -";
+        assert!(line.ends_with(end), "{line}");
+    }
+
+    #[test]
+    fn a_run_that_parts_from_its_twin_is_not_deterministic() {
+        let short = |seed| Recipe { time: SECOND, ..Recipe::new(seed) };
+        let (mut world, mut twin) = (World::new(short(1)).unwrap(), World::new(short(1)).unwrap());
+        for _ in 0..100 {
+            assert_eq!(step_both(&mut world, Some(&mut twin)), Ok(true));
+        }
+        let mut other = World::new(short(2)).unwrap();
+        let parted = step_both(&mut world, Some(&mut other));
+        assert!(matches!(parted, Err(Violation::NotDeterministic { .. })));
+    }
+
+    #[test]
+    fn exit_codes_tell_families_apart() {
+        let stuck = Violation::Stuck { timeouts: 40, what: String::new() };
+        let panicked = Violation::Panicked { message: String::new() };
+        let codes = [panicked, stuck, Violation::NotDeterministic { event: 1 }]
+            .map(|violation| failed(violation).exit_code());
+        assert_eq!(codes, [2, 3, 4]);
+    }
 }

@@ -41,6 +41,20 @@ fn swarm_seeds_pass_and_reach_their_marks() {
         Mark::KilledUnsynced,
         Mark::LeaderDeposed,
         Mark::PartitionBlocked,
+        Mark::OneWayBlocked,
+        Mark::CutOnEvent,
+        Mark::DiskProbed,
+        Mark::Paused,
+        Mark::DiskStalled,
+        Mark::ClockDrifted,
+        Mark::ClockSteppedBack,
+        Mark::FailedWrite,
+        Mark::FailedSync,
+        Mark::MessageLost,
+        Mark::MessageRepeated,
+        Mark::MessageOvertook,
+        Mark::LinkSlowed,
+        Mark::StaleCompletion,
         Mark::FaultOnEvent,
     ];
     let missing: Vec<Mark> = expected.into_iter().filter(|mark| marks.count(*mark) == 0).collect();
@@ -50,10 +64,23 @@ fn swarm_seeds_pass_and_reach_their_marks() {
 #[test]
 fn crashes_tear_what_the_disk_was_writing() {
     let mut marks = Marks::default();
-    for seed in 0..12 {
+    for seed in 0..40 {
         marks.merge(&pass(short(seed, Profile::Crashes), Options::default()).marks);
     }
-    for mark in [Mark::StoppedInWrite, Mark::StoppedInSync, Mark::TornTail, Mark::TornBatchMet] {
+    let expected = [
+        Mark::StoppedInWrite,
+        Mark::StoppedInSync,
+        Mark::StoppedInDirectory,
+        Mark::StoppedInOpen,
+        Mark::UnsyncedLost,
+        Mark::LostAfterKill,
+        Mark::PowerLostWhileDown,
+        Mark::DirectoryLost,
+        Mark::TornTail,
+        Mark::TornBatchMet,
+        Mark::StaleCompletion,
+    ];
+    for mark in expected {
         assert!(marks.count(mark) > 0, "{mark} was never reached");
     }
 }

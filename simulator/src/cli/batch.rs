@@ -12,6 +12,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use quorate_sim::{
+    hash::mix,
     marks::Marks,
     profile::Profile,
     run::{Options, Report, run as run_seed},
@@ -22,6 +23,8 @@ use super::{RunArgs, output};
 
 /// Every so many seeds one is run twice.
 const TWICE_EVERY: u64 = 16;
+/// As a shell reports a process that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 /// A batch of so many swarm runs must reach every mark.
 const MARKS_FROM: u64 = 500;
 
@@ -35,6 +38,8 @@ pub(super) struct Total {
     pub(super) cpu_nanos: u64,
     pub(super) wall_nanos: u64,
     pub(super) interrupted: bool,
+    /// Of all runs, in whatever order they ended.
+    pub(super) hash: u64,
 }
 
 /// Runs the seeds and gives the exit code.
@@ -50,7 +55,10 @@ pub(super) fn run(args: &RunArgs) -> u8 {
     let mut sink = match output::Trace::open(args.trace.as_deref()) {
         Ok(sink) => sink,
         Err(error) => {
-            eprintln!("error: the trace cannot be written: {error}");
+            let path = args.trace.as_deref().unwrap_or_default();
+            eprintln!(
+                "error: the trace cannot be written to '{path}': {error}; name another file or -"
+            );
             return 1;
         }
     };
@@ -62,6 +70,7 @@ pub(super) fn run(args: &RunArgs) -> u8 {
         total.cpu_nanos += cpu_nanos;
         total.stats.merge(&report.stats);
         total.marks.merge(&report.marks);
+        total.hash = total.hash.wrapping_add(mix(report.recipe.seed, report.hash));
         bar.inc(1);
         sink.write(&report.trace);
         if report.failure.is_some() {
@@ -128,6 +137,12 @@ fn conclude(args: &RunArgs, total: &Total) -> u8 {
     } else {
         output::summary(total, &missing);
     }
-    let first = total.failures.iter().map(Report::exit_code).min();
-    first.unwrap_or(if missing.is_empty() { 0 } else { 5 })
+    let failed = total.failures.iter().map(Report::exit_code).min();
+    // What was not run has not passed.
+    let otherwise = match (total.interrupted, missing.is_empty()) {
+        (true, _) => INTERRUPTED,
+        (false, false) => 5,
+        (false, true) => 0,
+    };
+    failed.unwrap_or(otherwise)
 }

@@ -3,7 +3,7 @@
 mod batch;
 mod output;
 
-use std::ops::Range;
+use std::{io::Write as _, ops::Range};
 
 use clap::{Args, Parser, Subcommand};
 use quorate_core::Nanos;
@@ -14,13 +14,20 @@ use quorate_sim::{
     world::Recipe,
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  quorate-sim run --seeds 0..1000 --jobs 2      a thousand seeds, two at a time
+  quorate-sim run --seeds 42 --trace -          one seed, with all that happens in it
+  quorate-sim run --profile disk --twice        each seed twice, compared after each event
+  quorate-sim plan --seed 42                    the settings and faults of a seed";
+
 /// Finds bugs in quorate by simulating clusters with faults.
 ///
 /// A run follows from its seed alone. Exit codes: 0 pass, 1 usage, 2 a safety property is broken,
 /// 3 a liveness property is broken, 4 a run is not deterministic, 5 the runs never met what they
-/// are meant to test.
+/// are meant to test, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "quorate-sim", version)]
+#[command(name = "quorate-sim", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,6 +42,7 @@ enum Command {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
     /// Which seeds: `A..B`, without B, or a single one.
     #[arg(long, value_parser = seeds, default_value = "0..100")]
@@ -103,7 +111,7 @@ impl Cli {
 
 fn plan(args: &PlanArgs) -> u8 {
     let (settings, plan) = run::expand(args.shape.recipe(args.seed));
-    println!("{settings:#?}\nfaults:\n{plan}");
+    output::tell!("{settings:#?}\nfaults:\n{plan}");
     0
 }
 
@@ -113,10 +121,10 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     };
     let range = match text.split_once("..") {
         Some((first, end)) => number(first)?..number(end)?,
-        None => number(text)?..number(text)? + 1,
+        None => number(text)?..number(text)?.saturating_add(1),
     };
     if range.is_empty() {
-        return Err(format!("{text} holds no seed: the end is not in it"));
+        return Err(format!("{text} holds no seed: write A..B with A below B; B is not run"));
     }
     Ok(range)
 }

@@ -10,6 +10,14 @@ use serde_json::json;
 
 use super::batch::Total;
 
+/// Prints a line; whoever no longer listens, as `head` may not, misses it.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+pub(super) use tell;
+
 /// Where the trace goes.
 pub(super) enum Trace {
     Nowhere,
@@ -36,7 +44,9 @@ impl Trace {
             Trace::File(file) => put(file),
         };
         if let Err(error) = result {
-            eprintln!("the trace is cut short: {error}");
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                eprintln!("the trace is cut short: {error}");
+            }
             *self = Trace::Nowhere;
         }
     }
@@ -55,17 +65,18 @@ pub(super) fn failure(report: &Report) {
 pub(super) fn summary(total: &Total, missing: &[Mark]) {
     let stats = total.stats;
     let stopped = if total.interrupted { ", interrupted" } else { "" };
-    println!(
+    tell!(
         "{} seeds{stopped}, {} failed: {} simulated seconds, {} events ({} per CPU-second), \
-         {} messages",
+         {} messages, hash {:016x}",
         total.seeds,
         total.failures.len(),
         stats.simulated / SECOND,
         stats.events,
         per_second(stats.events, total.cpu_nanos),
         stats.messages,
+        total.hash,
     );
-    println!(
+    tell!(
         "{} elections, {} commits, {} faults, {} restarts, {} operations ({} answered), \
          {} searches given up",
         stats.elections,
@@ -78,7 +89,7 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
     );
     if !missing.is_empty() {
         let names: Vec<String> = missing.iter().map(Mark::to_string).collect();
-        println!("never reached, though every batch must: {}", names.join(", "));
+        tell!("never reached, though every batch must: {}", names.join(", "));
     }
 }
 
@@ -96,6 +107,7 @@ pub(super) fn json(total: &Total, missing: &[Mark]) {
     let value = json!({
         "seeds": total.seeds,
         "interrupted": total.interrupted,
+        "hash": format!("{:016x}", total.hash),
         "simulated_ns": stats.simulated,
         "events": stats.events,
         "events_per_cpu_second": per_second(stats.events, total.cpu_nanos),
@@ -113,7 +125,7 @@ pub(super) fn json(total: &Total, missing: &[Mark]) {
         "missing": missing.iter().map(Mark::to_string).collect::<Vec<String>>(),
         "failures": failures,
     });
-    println!("{value}");
+    tell!("{value}");
 }
 
 fn failure_json(report: &Report) -> serde_json::Value {

@@ -30,6 +30,8 @@ pub(super) struct Loss {
     pub(super) kept: u64,
     pub(super) lost: u64,
     pub(super) older: u64,
+    /// Whether a process that was killed before had written some of it.
+    pub(super) left_behind: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,8 @@ pub(super) struct Inode {
     older: Vec<(u64, Vec<u8>)>,
     /// Sectors that a failed sync took for clean, though they are not durable.
     stale: Vec<u64>,
+    /// Whether a killed process left some of what is dirty.
+    left_behind: bool,
     /// The file was cut to this length since the last sync.
     cut: Option<u64>,
 }
@@ -113,6 +117,7 @@ impl Inode {
     /// All that was written since the last sync becomes durable.
     pub(super) fn sync(&mut self) -> u64 {
         let mut synced = 0;
+        self.left_behind = false;
         if let Some(cut) = self.cut.take() {
             self.durable.truncate(cut as usize);
         }
@@ -148,8 +153,9 @@ impl Inode {
         self.older.clear();
     }
 
-    /// Pages that were taken for clean may be read from the disk again.
-    pub(super) fn drop_clean_pages(&mut self, chance: &mut Chance) -> u64 {
+    /// The process is gone; pages that were taken for clean may be read from the disk again.
+    pub(super) fn outlive_process(&mut self, chance: &mut Chance) -> u64 {
+        self.left_behind |= self.is_dirty();
         let mut dropped = 0;
         for sector in std::mem::take(&mut self.stale) {
             if chance.below(2) == 1 && !self.dirty.iter().any(|range| range.contains(&sector)) {
@@ -166,7 +172,8 @@ impl Inode {
 
     /// Of the sectors that were not synced, an arbitrary part survives.
     pub(super) fn lose_power(&mut self, chance: &mut Chance) -> Loss {
-        let mut loss = Loss::default();
+        let left_behind = std::mem::take(&mut self.left_behind);
+        let mut loss = Loss { left_behind, ..Loss::default() };
         if self.dirty.is_empty() && self.stale.is_empty() && self.cut.is_none() {
             return loss;
         }

@@ -51,6 +51,8 @@ pub struct DiskCounters {
     pub older_sectors: u64,
     /// Operations on the directory lost in power losses.
     pub lost_dir_ops: u64,
+    /// Power losses that took what an earlier process had left in the page cache.
+    pub lost_after_kill: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -349,7 +351,7 @@ impl State {
             self.counters.killed_unsynced += 1;
         }
         for inode in self.inodes.values_mut() {
-            self.counters.dropped_pages += inode.drop_clean_pages(&mut chance);
+            self.counters.dropped_pages += inode.outlive_process(&mut chance);
         }
     }
 
@@ -361,6 +363,7 @@ impl State {
             self.counters.lost_sectors += loss.lost;
             self.counters.older_sectors += loss.older;
             self.counters.torn += u64::from(loss.kept > 0 && loss.lost > 0);
+            self.counters.lost_after_kill += u64::from(loss.lost > 0 && loss.left_behind);
         }
         self.lose_directory(&mut chance);
     }

@@ -49,6 +49,26 @@ fn a_power_loss_may_keep_any_part_of_what_was_not_synced() {
 }
 
 #[test]
+fn a_power_loss_keeps_all_or_nothing_or_a_beginning_or_pieces_of_a_long_write() {
+    let mut seen = std::collections::BTreeSet::new();
+    for chance in 0..200 {
+        let disk = SimDisk::new();
+        let mut file = written(&disk, "a", 1, 64);
+        file.sync_data().unwrap();
+        disk.sync_dir().unwrap();
+        file.write_all_at(&[2; 64 * SECTOR_BYTES], 0).unwrap();
+        disk.lose_power(chance);
+        let found = disk.contents("a").unwrap();
+        let mut kept: Vec<u8> = found.iter().step_by(SECTOR_BYTES).copied().collect();
+        kept.dedup();
+        kept.truncate(3);
+        seen.insert(kept);
+    }
+    let kinds = [vec![1], vec![1, 2, 1], vec![2], vec![2, 1], vec![2, 1, 2]];
+    assert!(kinds.iter().all(|kind| seen.contains(kind)), "{seen:?}");
+}
+
+#[test]
 fn a_power_loss_may_forget_a_creation_and_undo_a_removal_that_were_not_synced() {
     let mut seen = std::collections::BTreeSet::new();
     for chance in 0..200 {

@@ -1,6 +1,8 @@
 //! What a node's disk surely holds, told by the writes that were completed; and that nothing is
 //! said that rests on more.
 
+use std::collections::BTreeMap;
+
 use quorate_core::{AppendOutcome, Body, Entries, HardState, Index, Message, NodeId, Term, Write};
 use quorate_driver::Recovered;
 
@@ -20,6 +22,8 @@ pub struct Mirror {
     /// Whether anything was ever written.
     exists: bool,
     hard_state: HardState,
+    /// Every vote that was ever durable.
+    votes: BTreeMap<Term, NodeId>,
     log: Vec<Slot>,
     pending: Vec<Pending>,
 }
@@ -58,6 +62,11 @@ impl Mirror {
         self.hard_state
     }
 
+    /// The vote of a term, once it was durable.
+    pub fn vote_in(&self, term: Term) -> Option<NodeId> {
+        self.votes.get(&term).copied()
+    }
+
     /// The last durable index.
     pub fn last_index(&self) -> Index {
         self.log.len() as Index
@@ -94,6 +103,9 @@ impl Mirror {
     fn apply(&mut self, write: Pending) {
         self.exists = true;
         self.hard_state = write.hard_state;
+        if let Some(vote) = self.hard_state.voted_for {
+            self.votes.insert(self.hard_state.term, vote);
+        }
         self.log.truncate((write.from - 1) as usize);
         self.log.extend(write.slots);
     }

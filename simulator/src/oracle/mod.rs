@@ -42,6 +42,52 @@ impl Oracles {
         }
     }
 
+    /// Judges a write that `node` hands to its disk: logs match, and what is committed stays.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub fn write(&mut self, node: u64, write: &quorate_core::Write) -> Result<(), Violation> {
+        let mirror = &mut self.durable[node as usize];
+        let replaced = write.truncate_from..=mirror.last_index().min(self.log.last_committed());
+        let mut lost: Vec<(u64, log::Slot)> = Vec::new();
+        for index in replaced {
+            let held =
+                mirror.slot_at(index).filter(|held| self.log.committed(index) == Some(*held));
+            lost.extend(held.map(|held| (index, held)));
+        }
+        for (index, slot) in mirror.begin(write) {
+            self.log.record(node, index, slot)?;
+            lost.retain(|kept| *kept != (index, slot));
+        }
+        match lost.first() {
+            None => Ok(()),
+            Some((index, slot)) => {
+                let place = quorate_core::LogId::new(slot.term, *index);
+                Err(Violation::CommittedRemoved { node, place })
+            }
+        }
+    }
+
+    /// Judges a node that has become leader of `term`: a quorum has voted for it, durably, and its
+    /// log holds all that is committed.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub fn leads(
+        &self,
+        node: u64,
+        term: u64,
+        term_at: impl Fn(u64) -> Option<u64>,
+    ) -> Result<(), Violation> {
+        let name = quorate_core::NodeId::new(node + 1);
+        let voters = self.durable.iter().filter(|mirror| mirror.vote_in(term) == name);
+        let (votes, needed) = (voters.count() as u64, self.durable.len() as u64 / 2 + 1);
+        if votes < needed {
+            return Err(Violation::LeaderWithoutQuorum { node, term, votes, needed });
+        }
+        self.log.leads(node, term, term_at)
+    }
+
     /// Judges a commit index that `node` has just learnt: everything from behind `before` through
     /// `commit` must be what is committed elsewhere, and what is new must stand on a quorum of
     /// durable logs.

@@ -62,6 +62,24 @@ fn two_leaders_of_one_term() {
 }
 
 #[test]
+fn a_leader_without_a_quorum_of_durable_votes() {
+    let mut oracles = Oracles::new(4);
+    let vote = |oracles: &mut Oracles, node: usize, term, whom| {
+        durable(&mut oracles.durable[node], &write(1, state(term, whom), 1, term, &[]));
+    };
+    vote(&mut oracles, 0, 3, 1);
+    vote(&mut oracles, 1, 3, 1);
+    vote(&mut oracles, 2, 3, 3);
+    let lacking = Violation::LeaderWithoutQuorum { node: 0, term: 3, votes: 2, needed: 3 };
+    assert_eq!(oracles.leads(0, 3, NO_LOG), Err(lacking.clone()));
+    let _ = oracles.durable[3].begin(&write(1, state(3, 1), 1, 3, &[]));
+    assert_eq!(oracles.leads(0, 3, NO_LOG), Err(lacking), "a vote under way does not count");
+    oracles.durable[3].complete();
+    vote(&mut oracles, 1, 4, 2);
+    assert_eq!(oracles.leads(0, 3, NO_LOG), Ok(()), "a later vote does not unsay an earlier one");
+}
+
+#[test]
 fn what_goes_back_within_a_life() {
     let mut elections = Elections::default();
     let before = View { voted_for: NodeId::new(2), commit: 5, ..view(RoleKind::Follower, 3) };
@@ -153,6 +171,23 @@ fn what_is_committed_changes() {
     oracles.commit(0, 0, 1, |_| Some(1)).unwrap();
     let found = oracles.commit(1, 0, 1, |_| Some(2));
     assert!(matches!(found, Err(Violation::CommittedChanged { node: 1, .. })));
+}
+
+#[test]
+fn a_node_that_removes_a_committed_entry() {
+    let begun = || {
+        let mut oracles = three(2);
+        oracles.commit(0, 0, 1, |_| Some(1)).unwrap();
+        oracles
+    };
+    let removed = Violation::CommittedRemoved { node: 1, place: LogId::new(1, 1) };
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 1, 2, &[])), Err(removed.clone()));
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 1, 2, &["x"])), Err(removed));
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 1, 1, &["a"])), Ok(()), "the same again");
+    assert_eq!(begun().write(2, &write(2, state(2, 1), 1, 2, &["x"])), Ok(()), "it never had it");
+    assert_eq!(begun().write(1, &write(2, state(2, 1), 2, 2, &["b"])), Ok(()), "behind it");
+    let differs = begun().write(2, &write(2, state(2, 1), 1, 1, &["x"]));
+    assert!(matches!(differs, Err(Violation::LogsDiffer { .. })));
 }
 
 #[test]

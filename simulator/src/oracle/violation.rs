@@ -26,6 +26,18 @@ pub enum Violation {
         /// Who leads it, too.
         second: u64,
     },
+    /// A leader stands on a quorum of durable votes.
+    #[error("node {node} leads term {term} with {votes} durable votes, but needs {needed}")]
+    LeaderWithoutQuorum {
+        /// Who.
+        node: u64,
+        /// In which term.
+        term: Term,
+        /// How many disks hold a vote for it.
+        votes: u64,
+        /// How many must.
+        needed: u64,
+    },
     /// Terms never fall within a life.
     #[error("node {node}'s term fell from {before} to {after}")]
     TermFell {
@@ -277,6 +289,26 @@ pub enum Violation {
         node: u64,
         /// How.
         misuse: quorate_core::Misuse,
+    },
+    /// A driver has at most one write job under way.
+    #[error("node {node}'s driver handed out a write while another one was under way")]
+    TwoWrites {
+        /// Whose.
+        node: u64,
+    },
+    /// A node took an entry that is committed, and that it held, from its disk.
+    #[error("node {node} removes the committed entry {place:?} that its disk holds")]
+    CommittedRemoved {
+        /// Who.
+        node: u64,
+        /// What.
+        place: LogId,
+    },
+    /// Something panicked.
+    #[error("a panic: {message}")]
+    Panicked {
+        /// What it said.
+        message: String,
     },
     /// A node halted, though its disk is well.
     #[error("node {node} halted: {halt}")]

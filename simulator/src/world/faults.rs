@@ -6,7 +6,7 @@ use super::{Event, Trigger, World};
 use crate::{
     choices::Stream,
     marks::Mark,
-    network::Network,
+    network::{Network, Trouble},
     oracle::Violation,
     plan::{Fault, Planned, Target, When},
     profile::MILLISECOND,
@@ -26,11 +26,10 @@ impl World {
     }
 
     /// A fault strikes.
-    pub(super) fn strike(&mut self, planned: usize, cause: u64) -> Result<(), Violation> {
-        let Some(fault) = self.planned(planned) else { return Ok(()) };
-        if self.healed_at.is_some() {
-            return Ok(());
-        }
+    pub(super) fn strike(&mut self, planned: usize, cause: u64) {
+        let Some(fault) = self.planned(planned).filter(|_| self.healed_at.is_none()) else {
+            return;
+        };
         if matches!(fault.when, When::On { .. }) {
             self.marks.reach(Mark::FaultOnEvent);
         }
@@ -47,7 +46,6 @@ impl World {
                 }
             }
         }
-        Ok(())
     }
 
     /// All faults end with the time for faults.
@@ -65,20 +63,27 @@ impl World {
                 node.crash_again = fault.again;
                 self.crash_until(number, fault.fault, until, planned);
             }
+            Fault::KillThenPowerLoss => {
+                node.crash_again = fault.again;
+                self.crash_until(number, Fault::Kill, until, planned);
+                let delay = self.choices.draw(Stream::Process(number), 2 * fault.duration);
+                self.push(delay, Event::PowerFails { node: number, planned });
+            }
             Fault::Pause => {
                 node.paused_until = node.paused_until.max(until);
-                self.marks.reach(Mark::Paused);
             }
             Fault::Partition(split) => {
                 let blocked = Network::blocked_by(split, number, self.settings.nodes);
                 self.network.block(&blocked, true);
                 self.push_at(until, Event::PartitionEnds { blocked });
             }
-            Fault::Lossy { drop_ppm } => self.trouble(number, drop_ppm, 0, until),
-            Fault::Slow { by } => self.trouble(number, 0, by, until),
+            Fault::Lossy { drop_ppm } => {
+                self.trouble(number, Trouble { drop_ppm, slower: 0 }, until);
+            }
+            Fault::Slow { by } => self.trouble(number, Trouble { drop_ppm: 0, slower: by }, until),
             Fault::Drift { ppm } => {
                 node.clock.set_drift(now, ppm);
-                self.marks.reach(Mark::ClockDrifted);
+                self.marks.add(Mark::ClockDrifted, u64::from(ppm != 0));
                 self.clock_changed(number);
             }
             Fault::Jump { by } => {
@@ -88,15 +93,14 @@ impl World {
             }
             Fault::StallDisk => {
                 node.stalled_until = node.stalled_until.max(until);
-                self.marks.reach(Mark::DiskStalled);
             }
             Fault::FailDisk { after } => node.disk.fail_after(after, chance),
         }
     }
 
-    fn trouble(&mut self, node: u64, drop_ppm: u64, slower: Nanos, until: Nanos) {
-        self.network.trouble(node, drop_ppm, slower);
-        self.push_at(until, Event::TroubleEnds { node });
+    fn trouble(&mut self, node: u64, trouble: Trouble, until: Nanos) {
+        self.network.trouble(node, trouble, true);
+        self.push_at(until, Event::TroubleEnds { node, trouble });
     }
 
     fn clock_changed(&mut self, number: u64) {
@@ -118,6 +122,16 @@ impl World {
         }
     }
 
+    /// The power fails on a machine whose process was killed before.
+    pub(super) fn power_fails(&mut self, number: u64, planned: usize) -> Result<(), Violation> {
+        let Some(fault) = self.planned(planned) else { return Ok(()) };
+        if self.healed_at.is_none() {
+            let until = self.until(fault.duration / 4);
+            self.crash_until(number, Fault::PowerLoss, until, planned);
+        }
+        Ok(())
+    }
+
     /// The next crash of a loop.
     pub(super) fn crash_again(
         &mut self,
@@ -135,7 +149,9 @@ impl World {
         node.crash_again -= 1;
         self.stats.faults += 1;
         let until = self.until(fault.duration / 4);
-        self.crash_until(number, fault.fault, until, planned);
+        let kinds = [Fault::Kill, Fault::PowerLoss];
+        let kind = self.choices.pick(Stream::Process(number), &kinds);
+        self.crash_until(number, kind, until, planned);
         Ok(())
     }
 

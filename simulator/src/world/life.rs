@@ -1,20 +1,40 @@
 //! A node's process: how it starts, what comes in, how it ends.
 
 use bytes::Bytes;
-use quorate_core::Timestamp;
+use quorate_core::{NodeId, Timestamp};
 use quorate_driver::{Driver, LogStore};
 use quorate_kv::Kv;
 
 use super::{Event, World};
 use crate::{
     choices::Stream,
+    disk::SimDisk,
     marks::Mark,
     node::{Judged, Life},
-    oracle::{Violation, election::View},
+    oracle::{Violation, durable::Mirror, election::View},
     plan::{Fault, Pattern},
-    profile::MILLISECOND,
+    profile::{MILLISECOND, Settings},
     store,
 };
+
+/// How many of the completed writes are probed: those whose hash has none of these bits.
+const PROBE_MASK: u64 = 0xff;
+
+/// Asks the disk itself, not the log that said so, whether what was reported durable is: a copy of
+/// the disk loses its power at once, and opening the log on it must give back all of it.
+pub(super) fn probe(
+    number: u64,
+    mirror: &Mirror,
+    disk: &SimDisk,
+    settings: &Settings,
+    chance: u64,
+) -> Result<(), Violation> {
+    let copy = disk.deep_copy();
+    copy.lose_power(chance);
+    let (_, recovered) = store::open(&copy, NodeId::of(number + 1), settings)
+        .map_err(|error| Violation::OpenFailed { node: number, error: error.to_string() })?;
+    mirror.clone().recover(number, &recovered).map(|_| ())
+}
 
 impl World {
     /// Starts a node from what its disk holds.
@@ -72,6 +92,11 @@ impl World {
         self.say(|_| format!("node {number} starts with term {}, {:?}", view.term, view.last));
         if self.nodes[at].lives > 1 {
             self.stats.restarts += 1;
+            if self.nodes[at].late.is_some() {
+                let life = self.nodes[at].lives;
+                let delay = self.choices.draw(Stream::Process(number), 50 * MILLISECOND);
+                self.push(delay, Event::LateCompletion { node: number, life });
+            }
             self.observe(Pattern::Restarted, number);
         }
         self.pump(number)
@@ -121,6 +146,7 @@ impl World {
         let Some(mut life) = node.life.take() else {
             // Down already: a killed machine may still lose its power.
             if fault == Fault::PowerLoss {
+                self.marks.reach(Mark::PowerLostWhileDown);
                 node.disk.lose_power(chance);
             }
             return;
@@ -130,6 +156,7 @@ impl World {
             node.disk.disarm();
             node.disk.stop_after(after, torn);
             let _ = life.store.write(job.writes());
+            node.late = Some(job);
         }
         if fault == Fault::PowerLoss {
             node.disk.lose_power(chance);
@@ -229,6 +256,7 @@ impl World {
         let node = &mut self.nodes[number as usize];
         if node.stalled_until > now {
             let until = node.stalled_until;
+            self.marks.reach(Mark::DiskStalled);
             self.push_at(until, Event::WriteDone { node: number, life });
             return Ok(());
         }
@@ -240,6 +268,12 @@ impl World {
         match &result {
             Ok(()) => {
                 self.oracles.durable[number as usize].complete();
+                // Its cost grows with the log: a share of the writes.
+                if self.hash & PROBE_MASK == 0 {
+                    let mirror = &self.oracles.durable[number as usize];
+                    probe(number, mirror, disk, &self.settings, self.hash)?;
+                    self.marks.reach(Mark::DiskProbed);
+                }
                 let rolls = running.store.counters().rolls;
                 self.marks.add(Mark::SegmentRotated, rolls.saturating_sub(running.rolls));
                 running.rolls = rolls;
@@ -251,6 +285,29 @@ impl World {
         }
         running.driver.write_done(job.done(result), time);
         self.note(5, number, &[]);
+        self.pump(number)
+    }
+
+    /// The completion of an earlier life's write comes to a driver that never asked for it. It
+    /// comes while nothing is being written: the driver has one write under way at a time, and
+    /// takes a completion that comes meanwhile for that one's.
+    pub(super) fn late_completion(&mut self, number: u64, life: u64) -> Result<(), Violation> {
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(self.now);
+        let Some(running) = node.life.as_mut().filter(|_| node.lives == life) else {
+            return Ok(());
+        };
+        if running.writing.is_some() {
+            self.push(MILLISECOND, Event::LateCompletion { node: number, life });
+            return Ok(());
+        }
+        let Some(job) = node.late.take() else { return Ok(()) };
+        let before = running.driver.raft().status().stale_completions;
+        running.driver.write_done(job.done(Ok(())), time);
+        let dropped = running.driver.raft().status().stale_completions - before;
+        self.marks.add(Mark::StaleCompletion, dropped);
+        self.note(14, number, &[]);
+        self.say(|_| format!("node {number} is told of a write of an earlier life"));
         self.pump(number)
     }
 

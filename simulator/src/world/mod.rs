@@ -23,7 +23,7 @@ use crate::{
     hash::{mix, mix_bytes},
     history::History,
     marks::{Mark, Marks},
-    network::{Blocked, Network},
+    network::{Blocked, Network, Trouble},
     node::Node,
     oracle::{Oracles, Violation},
     plan::{Pattern, Plan, Planned},
@@ -32,6 +32,9 @@ use crate::{
 };
 
 pub use stats::Stats;
+
+#[cfg(test)]
+mod tests;
 
 /// After everything has healed, the group has this many election timeouts to elect a leader, commit
 /// a new write and bring every node to the same state.
@@ -50,8 +53,10 @@ enum Event {
     Restart { node: u64, lives: u64 },
     Fault { planned: usize },
     CrashAgain { node: u64, life: u64, planned: usize },
+    PowerFails { node: u64, planned: usize },
+    LateCompletion { node: u64, life: u64 },
     PartitionEnds { blocked: Blocked },
-    TroubleEnds { node: u64 },
+    TroubleEnds { node: u64, trouble: Trouble },
     Begin { client: u64 },
     Attempt { client: u64, operation: usize },
     Arrive { client: u64, request: RequestId, node: u64 },
@@ -255,7 +260,7 @@ impl World {
         self.stats.events += 1;
         self.dispatch(event)?;
         while let Some((planned, cause)) = self.struck.pop() {
-            self.strike(planned, cause)?;
+            self.strike(planned, cause);
         }
         Ok(!self.finished)
     }
@@ -270,17 +275,22 @@ impl World {
             Event::Restart { node, lives } => self.restart(node, lives),
             Event::Fault { planned } => {
                 let cause = self.leader();
-                self.strike(planned, cause)
+                self.strike(planned, cause);
+                Ok(())
             }
             Event::CrashAgain { node, life, planned } => self.crash_again(node, life, planned),
+            Event::PowerFails { node, planned } => self.power_fails(node, planned),
+            Event::LateCompletion { node, life } => self.late_completion(node, life),
             Event::PartitionEnds { blocked } => {
                 if self.healed_at.is_none() {
                     self.network.block(&blocked, false);
                 }
                 Ok(())
             }
-            Event::TroubleEnds { node } => {
-                self.network.trouble(node, 0, 0);
+            Event::TroubleEnds { node, trouble } => {
+                if self.healed_at.is_none() {
+                    self.network.trouble(node, trouble, false);
+                }
                 Ok(())
             }
             Event::Begin { client } => self.begin(client),
@@ -332,6 +342,7 @@ impl World {
         if until <= self.now {
             return false;
         }
+        self.marks.reach(Mark::Paused);
         self.push_at(until, event());
         true
     }
@@ -342,17 +353,27 @@ impl World {
             return;
         }
         let now = self.now;
-        let struck = &mut self.struck;
+        let mut struck = Vec::new();
         self.triggers.retain_mut(|trigger| {
             if trigger.pattern != pattern || now < trigger.after {
                 return true;
             }
             trigger.left -= 1;
             if trigger.left == 0 {
-                struck.push((trigger.planned, node));
+                struck.push(trigger.planned);
             }
             trigger.left > 0
         });
+        for planned in struck {
+            // A crash ends what the node is doing, so it waits until that has stopped; anything
+            // else strikes in the middle of it.
+            if self.planned(planned).is_some_and(|planned| planned.fault.is_crash()) {
+                self.struck.push((planned, node));
+            } else {
+                self.marks.reach(Mark::CutOnEvent);
+                self.strike(planned, node);
+            }
+        }
     }
 
     fn planned(&self, planned: usize) -> Option<Planned> {
@@ -367,6 +388,8 @@ impl World {
         marks.add(Mark::PartitionBlocked, network.blocked);
         marks.add(Mark::MessageRepeated, network.duplicated);
         marks.add(Mark::MessageOvertook, network.reordered);
+        marks.add(Mark::OneWayBlocked, network.blocked_one_way);
+        marks.add(Mark::LinkSlowed, network.slowed);
         for node in &self.nodes {
             stats::mark_disk(&mut marks, node.disk.counters());
         }
@@ -394,5 +417,6 @@ fn node(choices: &mut Choices, settings: &Settings, number: u64) -> Node {
         paused_until: 0,
         stalled_until: 0,
         crash_again: 0,
+        late: None,
     }
 }

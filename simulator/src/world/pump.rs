@@ -49,7 +49,7 @@ impl World {
         let begins = after.role == RoleKind::Leader
             && (before.role != RoleKind::Leader || before.term != after.term);
         if begins {
-            oracles.log.leads(number, after.term, |index| log.term_at(index))?;
+            oracles.leads(number, after.term, |index| log.term_at(index))?;
         }
         let commits = after.commit > before.commit;
         if commits {
@@ -242,14 +242,14 @@ impl World {
         if job.writes().len() > 1 {
             self.marks.reach(Mark::GroupCommit);
         }
-        let mirror = &mut self.oracles.durable[number as usize];
+        if life.writing.is_some() {
+            return Err(Violation::TwoWrites { node: number });
+        }
         for write in job.writes() {
-            if write.truncate_from <= mirror.last_index() {
+            if write.truncate_from <= self.oracles.durable[number as usize].last_index() {
                 self.marks.reach(Mark::ConflictTruncation);
             }
-            for (index, slot) in mirror.begin(write) {
-                self.oracles.log.record(number, index, slot)?;
-            }
+            self.oracles.write(number, write)?;
         }
         life.writing = Some(job);
         let spread = self.choices.draw(stream, self.settings.write_spread + 1);

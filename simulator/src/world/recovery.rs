@@ -74,7 +74,7 @@ impl World {
     }
 
     /// Judges everything once more.
-    fn finish(&mut self) -> Result<(), Violation> {
+    pub(super) fn finish(&mut self) -> Result<(), Violation> {
         self.finished = true;
         self.note(13, 0, &[]);
         self.acknowledged()?;

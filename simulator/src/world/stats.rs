@@ -56,6 +56,8 @@ pub(super) fn mark_disk(marks: &mut Marks, disk: DiskCounters) {
         (Mark::StoppedInDirectory, disk.stops_in_directory),
         (Mark::KilledUnsynced, disk.killed_unsynced),
         (Mark::TornTail, disk.torn),
+        (Mark::UnsyncedLost, disk.lost_sectors),
+        (Mark::LostAfterKill, disk.lost_after_kill),
         (Mark::OlderSector, disk.older_sectors),
         (Mark::DirectoryLost, disk.lost_dir_ops),
         (Mark::FileRemoved, disk.removes),

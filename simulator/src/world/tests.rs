@@ -1,0 +1,79 @@
+//! What is judged at the end of a run, and beside it, is shown what must not be, and says so.
+
+use quorate_core::LogId;
+use quorate_kv::Kv;
+
+use super::*;
+use crate::{
+    history::{Ask, Told},
+    run,
+};
+
+/// A calm world of three nodes that has run to its end.
+fn ended() -> World {
+    let recipe = Recipe { profile: Profile::Calm, nodes: Some(3), time: SECOND, ..Recipe::new(3) };
+    let mut world = World::new(recipe).unwrap();
+    while world.step().unwrap() {}
+    assert_eq!(world.finish(), Ok(()));
+    world
+}
+
+/// One more operation in the history, begun and ended after all others.
+fn add(world: &mut World, key: u64, ask: Ask, told: Told, place: LogId) {
+    let operation = world.history.invoke(9, key, ask, world.moment + 1);
+    world.history.answer(operation, told, place, world.moment + 2);
+}
+
+#[test]
+fn an_acknowledged_write_that_is_not_in_the_log() {
+    let mut world = ended();
+    let place = LogId::new(2, world.oracles.log.last_committed() + 1);
+    add(&mut world, 0, Ask::Put(77), Told::Done, place);
+    assert_eq!(world.finish(), Err(Violation::AcknowledgedLost { place, found: None }));
+    let mut world = ended();
+    let place = LogId::new(9, 3);
+    add(&mut world, 0, Ask::Put(77), Told::Done, place);
+    assert!(matches!(world.finish(), Err(Violation::AcknowledgedLost { found: Some(_), .. })));
+}
+
+#[test]
+fn a_value_that_nobody_wrote() {
+    let mut world = ended();
+    add(&mut world, 1, Ask::Get, Told::Got(Some(77)), LogId::ZERO);
+    assert!(matches!(world.finish(), Err(Violation::NotLinearizable { key: 1, .. })));
+}
+
+#[test]
+fn a_state_machine_that_differs_at_the_end() {
+    let mut world = ended();
+    world.nodes[2].life.as_mut().unwrap().machine = Kv::default();
+    assert!(matches!(world.finish(), Err(Violation::MachinesDiffer { node: 2, .. })));
+}
+
+#[test]
+fn a_group_that_does_not_come_back() {
+    let recipe = Recipe { profile: Profile::Calm, nodes: Some(3), time: SECOND, ..Recipe::new(3) };
+    let (mut settings, plan) = run::expand(recipe);
+    settings.write_time = 3_600 * SECOND;
+    let mut world = World::with(Choices::from_seed(3), settings, plan).unwrap();
+    let end = loop {
+        match world.step() {
+            Ok(true) => {}
+            other => break other,
+        }
+    };
+    let timeouts = LIVENESS_TIMEOUTS;
+    assert!(matches!(end, Err(Violation::Stuck { timeouts: found, .. }) if found == timeouts));
+    let due = settings.fault_time + timeouts * settings.election_timeout;
+    assert!((due..due + settings.election_timeout).contains(&world.now()));
+}
+
+#[test]
+fn a_disk_that_lacks_what_was_reported_durable() {
+    let world = ended();
+    let probe = |mirror| life::probe(0, mirror, &world.nodes[0].disk, &world.settings, 7);
+    assert_eq!(probe(&world.oracles.durable[0]), Ok(()));
+    // What the disk never held: the log of a node that has only begun.
+    let begun = World::new(Recipe::new(4)).unwrap();
+    assert!(matches!(probe(&begun.oracles.durable[0]), Err(Violation::Recovered { .. })));
+}
