@@ -28,7 +28,9 @@ pub enum WalError {
         directory: String,
     },
     /// The log belongs to someone else.
-    #[error("the log belongs to {what} {found}, not {expected}: use the directory of {expected}")]
+    #[error(
+        "the log belongs to {what} {found}, not {expected}: use the directory of {what} {expected}"
+    )]
     Foreign {
         /// Which name differs: `group` or `node`.
         what: &'static str,

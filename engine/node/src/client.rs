@@ -1,6 +1,7 @@
 //! Operations, from any node: carried out here where this node leads, by the leader where not.
 
 use std::{
+    path::Path,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, Instant},
 };
@@ -27,6 +28,8 @@ pub struct Client {
     pub(crate) kv: Arc<RwLock<Kv>>,
     pub(crate) mesh: Option<Mesh>,
     pub(crate) timeout: Duration,
+    /// The directory of the node's log, to name it.
+    pub(crate) dir: Arc<Path>,
 }
 
 /// Why one attempt failed.
@@ -103,7 +106,7 @@ impl Client {
         match tokio::time::timeout(until.saturating_duration_since(Instant::now()), caught_up).await
         {
             Ok(Ok(status)) => match &status.halted {
-                Some(reason) => Err(EngineError::Halted { reason: reason.clone() }),
+                Some(reason) => Err(self.halted(reason)),
                 None => Ok(()),
             },
             Ok(Err(_)) => Err(not_done("the node has stopped")),
@@ -135,8 +138,8 @@ impl Client {
         let mut status = self.node.watch_status();
         loop {
             let seen = status.borrow_and_update().clone();
-            if let Some(reason) = seen.halted {
-                return Err(EngineError::Halted { reason });
+            if let Some(reason) = &seen.halted {
+                return Err(self.halted(reason));
             }
             let left = until.saturating_duration_since(Instant::now());
             let reason = match self.attempt(ask, &seen, left).await {
@@ -221,6 +224,11 @@ impl Client {
                 Err(error) => not_read(&error),
             },
         }
+    }
+
+    /// Why the node halted: most often its disk, so the directory is named.
+    pub(crate) fn halted(&self, reason: &str) -> EngineError {
+        EngineError::Halted { reason: format!("{}: {reason}", self.dir.display()) }
     }
 
     fn local(&self) -> RwLockReadGuard<'_, Kv> {
