@@ -255,3 +255,61 @@ fn not_done(reason: &str) -> EngineError {
 fn unexpected(answer: &impl std::fmt::Debug) -> EngineError {
     EngineError::Unknown { reason: format!("the answer is of another kind: {answer:?}") }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use quorate_core::RoleKind;
+    use quorate_tokio::Scripted;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// What a leader says that has published no more than `applied`.
+    fn leader(applied: u64) -> NodeStatus {
+        NodeStatus {
+            role: RoleKind::Leader,
+            term: 2,
+            leader: Some(NodeId::of(1)),
+            applied,
+            commit: applied,
+            last: 9,
+            halted: None,
+        }
+    }
+
+    fn client(node: NodeHandle<Response>) -> Client {
+        let dir = Path::new("nowhere").into();
+        Client { node, id: NodeId::of(1), kv: Arc::default(), mesh: None, timeout: LONG, dir }
+    }
+
+    #[tokio::test]
+    async fn a_read_rests_on_the_index_that_was_confirmed_whatever_was_published() {
+        let (node, mut scripted) = Scripted::new(leader(3));
+        let client = client(node);
+        let asking = tokio::spawn({
+            let client = client.clone();
+            async move { client.carry_out(Ask::ReadIndex).await }
+        });
+        // The state holds 7, but what the node publishes lags behind.
+        scripted.answer_read(Ok(7)).await;
+        assert_eq!(asking.await.unwrap(), Answer::Index(7));
+    }
+
+    #[tokio::test]
+    async fn a_barrier_ends_when_this_nodes_own_state_holds_the_confirmed_index() {
+        let (node, mut scripted) = Scripted::new(leader(3));
+        let client = client(node);
+        let waiting = tokio::spawn(async move { client.barrier().await });
+        scripted.answer_read(Ok(7)).await;
+        for applied in [4, 6] {
+            scripted.publish(leader(applied));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(!waiting.is_finished(), "at {applied}");
+        }
+        scripted.publish(leader(7));
+        let ended = tokio::time::timeout(LONG, waiting).await.expect("it ends").unwrap();
+        assert_eq!(ended, Ok(()));
+    }
+}
