@@ -83,7 +83,7 @@ impl WalError {
 impl From<WalError> for StoreError {
     fn from(error: WalError) -> StoreError {
         match error {
-            WalError::Full { action } => StoreError::Full(action),
+            WalError::Full { action } => StoreError::Full(format!("free some to {action}")),
             other @ (WalError::Io { .. }
             | WalError::InUse { .. }
             | WalError::Foreign { .. }

@@ -34,6 +34,8 @@ struct Manifest {
 pub(crate) enum DirectoryError {
     #[error("cannot use {}: {source}; name another directory, or mend this one", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error("no space left in {}: free some, or name another directory", path.display())]
+    Full { path: PathBuf },
     #[error("{} is in use by another demo: wait for its end, or name another directory",
         path.display())]
     InUse { path: PathBuf },
@@ -51,7 +53,12 @@ pub(crate) enum DirectoryError {
 impl DirectoryError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
         let path = path.to_path_buf();
-        move |source| DirectoryError::Io { path, source }
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                DirectoryError::Full { path }
+            }
+            _ => DirectoryError::Io { path, source },
+        }
     }
 }
 
@@ -208,8 +215,6 @@ fn lock(path: &Path) -> Result<File, DirectoryError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => {
-            Err(DirectoryError::Io { path: path.to_owned(), source })
-        }
+        Err(TryLockError::Error(source)) => Err(DirectoryError::io(path)(source)),
     }
 }

@@ -103,7 +103,7 @@ impl Journal {
         };
         result.map_err(|source| {
             *state = State::Failed;
-            DirectoryError::Io { path: self.path.clone(), source }
+            DirectoryError::io(&self.path)(source)
         })
     }
 }
