@@ -73,9 +73,34 @@ pub(crate) type ReadReply = oneshot::Sender<Result<Index, ReadError>>;
 
 /// What handles ask of a node's task.
 pub(crate) enum Request<R> {
-    Propose(Bytes, ProposeReply<R>),
+    Propose(Queued<R>),
     Read(ReadReply),
     Stop,
+}
+
+/// A command that nothing has taken yet. Dropped, it tells its proposer that it was surely not done;
+/// one that was taken and is not heard of again is unknown.
+pub(crate) struct Queued<R> {
+    inner: Option<(Bytes, ProposeReply<R>)>,
+}
+
+impl<R> Queued<R> {
+    pub(crate) fn new(command: Bytes, reply: ProposeReply<R>) -> Queued<R> {
+        Queued { inner: Some((command, reply)) }
+    }
+
+    /// Takes it, to give it to the node: from now on it may be done.
+    pub(crate) fn take(mut self) -> Option<(Bytes, ProposeReply<R>)> {
+        self.inner.take()
+    }
+}
+
+impl<R> Drop for Queued<R> {
+    fn drop(&mut self) {
+        if let Some((_, reply)) = self.inner.take() {
+            let _ = reply.send(Err(ProposeError::Stopped));
+        }
+    }
 }
 
 /// A handle on a node. Clones are the same node.
@@ -105,7 +130,8 @@ impl<R> NodeHandle<R> {
     /// [`ProposeError`]: all but [`ProposeError::Unknown`] say that it was surely not done.
     pub async fn propose(&self, command: Bytes) -> Result<(LogId, R), ProposeError> {
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send(Request::Propose(command, reply)).map_err(|error| match error {
+        let request = Request::Propose(Queued::new(command, reply));
+        self.requests.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 ProposeError::QueueFull { limit: self.requests.max_capacity() }
             }
@@ -140,7 +166,8 @@ impl<R> NodeHandle<R> {
         self.status.clone()
     }
 
-    /// Stops taking requests, finishes the write that is under way, and closes the store.
+    /// Stops taking requests, finishes what was accepted before, for 2 s at most, and closes the
+    /// store.
     pub async fn stop(&self) {
         let _ = self.requests.send(Request::Stop).await;
         self.requests.closed().await;

@@ -8,6 +8,7 @@ mod clock;
 mod handle;
 mod mesh;
 mod node;
+mod scripted;
 mod store;
 
 pub use clock::Clock;
@@ -16,3 +17,6 @@ pub use mesh::{
     Incoming, Mesh, MeshCounters, MeshOptions, MeshParts, RequestError, Responder, WIRE_PROTOCOL,
 };
 pub use node::{NodeParts, spawn};
+
+#[doc(hidden)]
+pub use scripted::Scripted;

@@ -109,6 +109,8 @@ struct Turn<R> {
     requests: Vec<Request<R>>,
     messages: Vec<(NodeId, Message)>,
     written: Option<WriteDone>,
+    /// Whether the last handle is gone: then the queue has no more to say.
+    is_alone: bool,
 }
 
 impl<R> Turn<R> {
@@ -129,7 +131,10 @@ impl<R> Turn<R> {
         tokio::select! {
             Some(written) = done.recv() => self.written = Some(written),
             Some(message) = inbox.recv() => self.messages.push(message),
-            request = queue.recv() => self.requests.push(request.unwrap_or(Request::Stop)),
+            request = queue.recv(), if !self.is_alone => {
+                self.is_alone = request.is_none();
+                self.requests.push(request.unwrap_or(Request::Stop));
+            }
             () = sleep => {}
         }
     }
@@ -142,7 +147,8 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         mut inbox: mpsc::Receiver<(NodeId, Message)>,
         mut done: mpsc::Receiver<WriteDone>,
     ) {
-        let mut turn = Turn { requests: Vec::new(), messages: Vec::new(), written: None };
+        let mut turn =
+            Turn { requests: Vec::new(), messages: Vec::new(), written: None, is_alone: false };
         self.act();
         while !self.has_stopped() {
             let left = self.time_left();
@@ -153,7 +159,9 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
             self.step(&mut turn);
             self.act();
         }
+        // Who still waits in the queue hears that nothing was done.
         queue.close();
+        while queue.try_recv().is_ok() {}
     }
 
     fn has_stopped(&self) -> bool {
@@ -182,9 +190,13 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
             let id = self.next_request;
             self.next_request += 1;
             match request {
-                Request::Propose(command, reply) => {
-                    self.proposals.insert(id, reply);
-                    proposals.push((id, command));
+                // Dropped, which answers it: a node that stops takes nothing more.
+                Request::Propose(_) | Request::Read(_) if self.stop_by.is_some() => {}
+                Request::Propose(queued) => {
+                    if let Some((command, reply)) = queued.take() {
+                        self.proposals.insert(id, reply);
+                        proposals.push((id, command));
+                    }
                 }
                 Request::Read(reply) => {
                     self.reads.insert(id, reply);

@@ -24,6 +24,11 @@ pub(crate) struct StoreEnd {
 }
 
 impl StoreEnd {
+    /// Of a store that is closed already.
+    pub(crate) fn none() -> StoreEnd {
+        StoreEnd { killed: Arc::default(), closed: watch::channel(true).1 }
+    }
+
     /// No job that has not begun will begin.
     pub(crate) fn kill(&self) {
         self.killed.store(true, Ordering::SeqCst);

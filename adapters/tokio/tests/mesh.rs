@@ -133,9 +133,43 @@ async fn strangers_that_say_nothing_do_not_keep_a_member_out() {
         let _ = stream.write_all(b"QO").await;
         silent.push(stream);
     }
-    let (_stream, answer) = greet(address, &greeting(WIRE_PROTOCOL, GROUP, 2, 1)).await;
+    // At once: long before the strangers' time is up.
+    let greeting = greeting(WIRE_PROTOCOL, GROUP, 2, 1);
+    let member = timeout(Duration::from_secs(1), greet(address, &greeting)).await;
+    let (mut member, answer) = member.expect("no need to wait for strangers");
     assert_eq!(answer, 1);
+    // Nor do those who come later cost it its place.
+    for _ in 0..300 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    // Each but the last few had to make room for the next.
+    let evicted = reaches(&parts.mesh.counters().refused, 500);
+    timeout(Duration::from_secs(1), evicted).await.expect("no need to wait for their time");
+    let end = timeout(Duration::from_millis(50), member.read_u8()).await;
+    assert!(end.is_err(), "the member's connection has ended: {end:?}");
     parts.mesh.close().await;
+}
+
+#[tokio::test]
+async fn nobody_answers_for_another_node() {
+    let (one, two) = pair().await;
+    // Node 2 is asked, and says nothing; a stranger in the name of node 3 could know the id.
+    let asking = tokio::spawn({
+        let mesh = one.mesh.clone();
+        async move { ask(&mesh, node(2), Duration::from_millis(300)).await }
+    });
+    let (mut third, answer) = greet(one.address, &greeting(WIRE_PROTOCOL, GROUP, 3, 1)).await;
+    assert_eq!(answer, 1);
+    while !asking.is_finished() {
+        for id in 0..100_u64 {
+            let body = [&[2][..], &id.to_le_bytes(), b"forged"].concat();
+            third.write_all(&frame(&body)).await.unwrap();
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(asking.await.unwrap(), Err(RequestError::NoAnswer(node(2))));
+    one.parts.mesh.close().await;
+    two.parts.mesh.close().await;
 }
 
 #[tokio::test]
@@ -148,14 +182,26 @@ async fn a_request_to_who_cannot_be_reached_was_surely_not_sent() {
     parts.mesh.close().await;
 }
 
-/// Two real nodes.
-async fn pair() -> (MeshParts, MeshParts) {
+struct Real {
+    parts: MeshParts,
+    mesh: Mesh,
+    address: SocketAddr,
+}
+
+/// Two real nodes, and a third that is not there.
+async fn pair() -> (Real, Real) {
     let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let two = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addresses = [one.local_addr().unwrap(), two.local_addr().unwrap()];
-    let peers = BTreeMap::from([(node(1), addresses[0]), (node(2), addresses[1])]);
-    let options = |id| MeshOptions { group: GROUP, node: node(id), peers: peers.clone() };
-    (Mesh::start(one, options(1)), Mesh::start(two, options(2)))
+    let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let peers =
+        BTreeMap::from([(node(1), addresses[0]), (node(2), addresses[1]), (node(3), nobody)]);
+    let start = |listener, id, address| {
+        let options = MeshOptions { group: GROUP, node: node(id), peers: peers.clone() };
+        let parts = Mesh::start(listener, options);
+        Real { mesh: parts.mesh.clone(), parts, address }
+    };
+    (start(one, 1, addresses[0]), start(two, 2, addresses[1]))
 }
 
 /// Asks until the connection stands.
@@ -174,7 +220,7 @@ async fn ask(mesh: &Mesh, to: NodeId, limit: Duration) -> Result<Bytes, RequestE
 #[tokio::test]
 async fn a_request_is_answered_by_whom_it_was_sent_to() {
     let (one, two) = pair().await;
-    let mut requests = two.requests;
+    let mut requests = two.parts.requests;
     let server = tokio::spawn(async move {
         while let Some(incoming) = requests.recv().await {
             assert_eq!((incoming.from, &incoming.body[..]), (node(1), &b"hello"[..]));
@@ -202,7 +248,7 @@ async fn a_request_whose_peer_dies_is_unknown_at_once() {
         let mesh = one.mesh.clone();
         async move { ask(&mesh, node(2), Duration::from_secs(3600)).await }
     });
-    let taken = timeout(LONG, two.requests.recv()).await.expect("it comes in");
+    let taken = timeout(LONG, two.parts.requests.recv()).await.expect("it comes in");
     two.mesh.close().await;
     drop(taken);
     let answer = timeout(LONG, asking).await.expect("no need to wait").unwrap();

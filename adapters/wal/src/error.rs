@@ -28,7 +28,9 @@ pub enum WalError {
         directory: String,
     },
     /// The log belongs to someone else.
-    #[error("the log belongs to {what} {found}, not {expected}: use the directory of {expected}")]
+    #[error(
+        "the log belongs to {what} {found}, not {expected}: use the directory of {what} {expected}"
+    )]
     Foreign {
         /// Which name differs: `group` or `node`.
         what: &'static str,
@@ -81,7 +83,7 @@ impl WalError {
 impl From<WalError> for StoreError {
     fn from(error: WalError) -> StoreError {
         match error {
-            WalError::Full { action } => StoreError::Full(action),
+            WalError::Full { action } => StoreError::Full(format!("free some to {action}")),
             other @ (WalError::Io { .. }
             | WalError::InUse { .. }
             | WalError::Foreign { .. }

@@ -92,7 +92,8 @@ impl Scan {
             Reach::Unknown => (self.bytes.len() as u64) < checkpoint.file_bytes,
         };
         if cut {
-            // differs: a file is full-sized and synced before its name is, so no crash cuts it.
+            // A file is full-sized and synced before it gets its name, so no crash cuts it
+            // (docs/decisions/0005).
             return Err(self.damaged(self.bytes.len() as u64, "the file was cut off here"));
         }
         self.batches(checkpoint, number, header.record_bytes())

@@ -5,7 +5,7 @@ mod disk;
 use disk::*;
 use quorate_core::Write;
 use quorate_driver::{LogStore, StoreError};
-use quorate_wal::{DirectoryDisk, SECTOR_BYTES, Wal, WalError, WalOptions};
+use quorate_wal::{DirectoryDisk, FORMAT, SECTOR_BYTES, Wal, WalError, WalOptions};
 
 fn flat(batches: &[Vec<Write>]) -> impl Iterator<Item = &Write> {
     batches.iter().flatten()
@@ -270,6 +270,52 @@ fn another_groups_or_nodes_log_is_refused_with_both_names() {
     let other = WalOptions { node: quorate_core::NodeId::of(2), ..SMALL };
     let refused = Wal::open(disk, other).map(drop).expect_err("refused");
     assert!(matches!(refused, WalError::Foreign { what: "node", found: 1, expected: 2 }));
+}
+
+#[test]
+fn a_log_of_another_format_is_refused_with_both_versions_and_left_as_it_is() {
+    let mut files = written(&history()).files();
+    // A later version's: sound in itself, but for the number that its checkpoint starts with.
+    for bytes in files.values_mut() {
+        let len = u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes")) as usize;
+        bytes[56..60].copy_from_slice(&(FORMAT + 1).to_le_bytes());
+        let payload = crc32c::crc32c(&bytes[56..56 + len]);
+        bytes[12..16].copy_from_slice(&payload.to_le_bytes());
+        let header = crc32c::crc32c(&bytes[..52]);
+        bytes[52..56].copy_from_slice(&header.to_le_bytes());
+    }
+    let disk = MemoryDisk::with(files.clone());
+    let refused = open(&disk).map(drop).expect_err("refused");
+    let (found, expected) = (FORMAT + 1, FORMAT);
+    assert!(
+        matches!(refused, WalError::Format { found: f, expected: e } if (f, e) == (found, expected)),
+        "{refused}"
+    );
+    let sentence = refused.to_string();
+    for version in [found, expected] {
+        assert!(sentence.contains(&format!("format {version}")), "{sentence}");
+    }
+    assert_eq!(disk.files(), files);
+}
+
+#[test]
+fn a_last_segment_that_is_shorter_than_it_was_made_is_refused_where_it_ends() {
+    // No crash cuts a file whose size was synced before its name: a failed copy does.
+    let history = history();
+    let before = written(&history[..4]).files();
+    let files = written(&history).files();
+    let range = last_record(&before, &files);
+    for len in [range.start, range.start + 1, range.start + SECTOR_BYTES, range.end - 1, range.end]
+    {
+        let (name, mut bytes) = newest(&files);
+        bytes.truncate(len);
+        let mut cut = files.clone();
+        cut.insert(name, bytes);
+        match open(&MemoryDisk::with(cut)).map(drop) {
+            Err(WalError::Damaged { offset, .. }) => assert_eq!(offset, len as u64),
+            other => panic!("cut at {len}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Operations, from any node: carried out here where this node leads, by the leader where not.
 
 use std::{
+    path::Path,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, Instant},
 };
@@ -27,6 +28,8 @@ pub struct Client {
     pub(crate) kv: Arc<RwLock<Kv>>,
     pub(crate) mesh: Option<Mesh>,
     pub(crate) timeout: Duration,
+    /// The directory of the node's log, to name it.
+    pub(crate) dir: Arc<Path>,
 }
 
 /// Why one attempt failed.
@@ -103,7 +106,7 @@ impl Client {
         match tokio::time::timeout(until.saturating_duration_since(Instant::now()), caught_up).await
         {
             Ok(Ok(status)) => match &status.halted {
-                Some(reason) => Err(EngineError::Halted { reason: reason.clone() }),
+                Some(reason) => Err(self.halted(reason)),
                 None => Ok(()),
             },
             Ok(Err(_)) => Err(not_done("the node has stopped")),
@@ -135,8 +138,8 @@ impl Client {
         let mut status = self.node.watch_status();
         loop {
             let seen = status.borrow_and_update().clone();
-            if let Some(reason) = seen.halted {
-                return Err(EngineError::Halted { reason });
+            if let Some(reason) = &seen.halted {
+                return Err(self.halted(reason));
             }
             let left = until.saturating_duration_since(Instant::now());
             let reason = match self.attempt(ask, &seen, left).await {
@@ -223,6 +226,11 @@ impl Client {
         }
     }
 
+    /// Why the node halted: most often its disk, so the directory is named.
+    pub(crate) fn halted(&self, reason: &str) -> EngineError {
+        EngineError::Halted { reason: format!("{}: {reason}", self.dir.display()) }
+    }
+
     fn local(&self) -> RwLockReadGuard<'_, Kv> {
         self.kv.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -246,4 +254,62 @@ fn not_done(reason: &str) -> EngineError {
 
 fn unexpected(answer: &impl std::fmt::Debug) -> EngineError {
     EngineError::Unknown { reason: format!("the answer is of another kind: {answer:?}") }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use quorate_core::RoleKind;
+    use quorate_tokio::Scripted;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// What a leader says that has published no more than `applied`.
+    fn leader(applied: u64) -> NodeStatus {
+        NodeStatus {
+            role: RoleKind::Leader,
+            term: 2,
+            leader: Some(NodeId::of(1)),
+            applied,
+            commit: applied,
+            last: 9,
+            halted: None,
+        }
+    }
+
+    fn client(node: NodeHandle<Response>) -> Client {
+        let dir = Path::new("nowhere").into();
+        Client { node, id: NodeId::of(1), kv: Arc::default(), mesh: None, timeout: LONG, dir }
+    }
+
+    #[tokio::test]
+    async fn a_read_rests_on_the_index_that_was_confirmed_whatever_was_published() {
+        let (node, mut scripted) = Scripted::new(leader(3));
+        let client = client(node);
+        let asking = tokio::spawn({
+            let client = client.clone();
+            async move { client.carry_out(Ask::ReadIndex).await }
+        });
+        // The state holds 7, but what the node publishes lags behind.
+        scripted.answer_read(Ok(7)).await;
+        assert_eq!(asking.await.unwrap(), Answer::Index(7));
+    }
+
+    #[tokio::test]
+    async fn a_barrier_ends_when_this_nodes_own_state_holds_the_confirmed_index() {
+        let (node, mut scripted) = Scripted::new(leader(3));
+        let client = client(node);
+        let waiting = tokio::spawn(async move { client.barrier().await });
+        scripted.answer_read(Ok(7)).await;
+        for applied in [4, 6] {
+            scripted.publish(leader(applied));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(!waiting.is_finished(), "at {applied}");
+        }
+        scripted.publish(leader(7));
+        let ended = tokio::time::timeout(LONG, waiting).await.expect("it ends").unwrap();
+        assert_eq!(ended, Ok(()));
+    }
 }

@@ -87,8 +87,9 @@ impl EmbeddedEngine {
             NodeParts { driver, store: wal, machine: kv.clone(), mesh: mesh.clone(), inbox, clock };
         let node = spawn(parts).map_err(StartError::Thread)?;
         let timeout = config.request_timeout;
+        let (node_handle, dir) = (node.clone(), config.dir.as_path().into());
         let client =
-            Client { node: node.clone(), id: config.node, kv, mesh: mesh.clone(), timeout };
+            Client { node: node_handle, id: config.node, kv, mesh: mesh.clone(), timeout, dir };
         let server =
             requests.map(|requests| tokio::spawn(serve(client.clone(), requests)).abort_handle());
         Ok(EmbeddedEngine { client, node, mesh, server })
@@ -130,12 +131,17 @@ impl EmbeddedEngine {
         let halted = self.status().halted;
         self.node.stop().await;
         self.close().await;
-        halted.map_or(Ok(()), |reason| Err(EngineError::Halted { reason }))
+        halted.map_or(Ok(()), |reason| Err(self.client.halted(&reason)))
     }
 
     /// Ends the node as a crash would: nothing is flushed, nobody is told. Returns once its
     /// directory and address are free.
     pub async fn kill(&self) {
+        // All at once: what waits to be sent must not leave while the store closes.
+        self.node.abort();
+        if let Some(mesh) = &self.mesh {
+            mesh.close_now();
+        }
         self.node.kill().await;
         self.close().await;
     }

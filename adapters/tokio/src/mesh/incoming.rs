@@ -1,7 +1,11 @@
 //! Connections from peers. Nothing that comes in can make the node panic, wait for ever on one
 //! sender, or hold more than a frame's limit for it.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 use quorate_codec::{decode_frame, decode_message};
@@ -10,7 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
@@ -21,13 +25,52 @@ use super::{
 };
 
 /// How long a stranger may take to say who it is.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections that may be open at once.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Strangers that may be about to say who they are; the oldest makes room for the next. A member
+/// greets as soon as it is connected, so it is never among the oldest for long.
+const STRANGERS_LIMIT: usize = 64;
+/// Connections of members that may be open at once; a connection more is refused.
 const CONNECTION_LIMIT: usize = 256;
 /// What is read at once. Bytes.
 const READ_BYTES: usize = 256 * 1024;
 
 type Deliver = mpsc::Sender<(NodeId, Message)>;
+
+/// Connections that have not said yet who they are, oldest first.
+#[derive(Default)]
+struct Strangers {
+    next: u64,
+    waiting: BTreeMap<u64, AbortHandle>,
+}
+
+impl Strangers {
+    /// Ends the oldest ones until there is room for one more; how many had to go.
+    fn make_room(&mut self) -> u64 {
+        let mut gone = 0;
+        while self.waiting.len() >= STRANGERS_LIMIT {
+            let Some((_, oldest)) = self.waiting.pop_first() else { break };
+            oldest.abort();
+            gone += 1;
+        }
+        gone
+    }
+}
+
+/// What all incoming connections of a mesh share.
+#[derive(Clone)]
+struct Door {
+    mesh: Mesh,
+    deliver: Deliver,
+    ask: mpsc::Sender<Incoming>,
+    strangers: Arc<Mutex<Strangers>>,
+    places: Arc<Semaphore>,
+}
+
+impl Door {
+    fn strangers(&self) -> MutexGuard<'_, Strangers> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 pub(super) async fn listen(
     mesh: Mesh,
@@ -36,18 +79,24 @@ pub(super) async fn listen(
     ask: mpsc::Sender<Incoming>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+    let door = Door { mesh, deliver, ask, strangers: Arc::default(), places };
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, address)) => {
-                let (mesh, deliver, ask) = (mesh.clone(), deliver.clone(), ask.clone());
-                connections.spawn(async move {
-                    if let Err(error) = serve(&mesh, stream, deliver, ask).await {
+                // Held until the newcomer is noted: it forgets itself once it has greeted.
+                let mut strangers = door.strangers();
+                let gone = strangers.make_room();
+                door.mesh.shared.counters.refused.fetch_add(gone, Ordering::Relaxed);
+                let number = strangers.next;
+                strangers.next += 1;
+                let door = door.clone();
+                let task = connections.spawn(async move {
+                    if let Err(error) = serve(&door, stream, number).await {
                         debug!(%address, %error, "connection ended");
                     }
-                    drop(place);
                 });
+                strangers.waiting.insert(number, task);
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -58,20 +107,21 @@ pub(super) async fn listen(
     }
 }
 
-async fn serve(
-    mesh: &Mesh,
-    mut stream: TcpStream,
-    deliver: Deliver,
-    ask: mpsc::Sender<Incoming>,
-) -> std::io::Result<()> {
+async fn serve(door: &Door, mut stream: TcpStream, number: u64) -> std::io::Result<()> {
+    let Door { mesh, deliver, ask, places, .. } = door;
     stream.set_nodelay(true)?;
-    let from = greet(mesh, &mut stream).await?;
+    let greeted = greet(mesh, &mut stream).await;
+    door.strangers().waiting.remove(&number);
+    let from = greeted?;
+    let Ok(_place) = places.clone().try_acquire_owned() else {
+        return refuse(mesh, from, "too many connections of members are open");
+    };
     let mut buffer = BytesMut::new();
     loop {
         loop {
             match decode_frame(&mut buffer, FRAME_LIMIT) {
                 Ok(Some(body)) => {
-                    if !take(mesh, from, body, &deliver, &ask).await {
+                    if !take(mesh, from, body, deliver, ask).await {
                         return refuse(mesh, from, "a frame that no peer sends");
                     }
                 }
@@ -145,7 +195,11 @@ async fn take(
             ask.send(Incoming { from, body, responder }).await.is_ok()
         }
         RESPONSE => {
-            if let Some(waiting) = mesh.lock_waiting().remove(&id) {
+            let mut waiting = mesh.lock_waiting();
+            // Nobody answers for another.
+            if waiting.get(&id).is_some_and(|waiting| waiting.from == from)
+                && let Some(waiting) = waiting.remove(&id)
+            {
                 let _ = waiting.reply.send(body);
             }
             true

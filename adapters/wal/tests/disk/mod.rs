@@ -1,6 +1,8 @@
 //! A disk in memory that fails on command and forgets what was not synced.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod faulty;
+
 use std::{
     collections::BTreeMap,
     io,

@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{PoisonError, RwLock},
+    sync::{OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
-use quorate::{Client, EmbeddedEngine, EngineConfig, EngineError, NodeId, StartError};
+use futures_util::future::join_all;
+use quorate::{Client, EmbeddedEngine, EngineConfig, EngineError, NodeId, Start, StartError};
 use tokio::net::TcpListener;
 
 use super::{DemoError, directory::Directory};
@@ -15,63 +16,59 @@ use super::{DemoError, directory::Directory};
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+#[derive(Default)]
 pub(crate) struct Cluster {
-    configs: Vec<EngineConfig>,
+    configs: OnceLock<Vec<EngineConfig>>,
     engines: RwLock<BTreeMap<u64, EmbeddedEngine>>,
     clients: RwLock<BTreeMap<u64, Client>>,
 }
 
 impl Cluster {
+    /// Starts the nodes; says on which ports.
     pub(crate) async fn start(
+        &self,
         directory: &Directory,
         base_port: Option<u16>,
-    ) -> Result<Cluster, DemoError> {
+    ) -> Result<[u16; 3], DemoError> {
         directory.claim()?;
         let mut listeners = Vec::new();
         let mut peers = BTreeMap::new();
-        for node in 1..=3_u16 {
+        let mut ports = [0; 3];
+        for (node, bound) in (1_u16..).zip(&mut ports) {
             let port = base_port.map_or(0, |base| base + node - 1);
-            let address = SocketAddr::from(([127, 0, 0, 1], port));
-            let listener = TcpListener::bind(address).await;
-            let listener = listener.map_err(|source| StartError::Listen { address, source })?;
-            peers.insert(NodeId::of(node.into()), listener.local_addr()?);
+            let listener = listen(SocketAddr::from(([127, 0, 0, 1], port))).await?;
+            let address = listener.local_addr()?;
+            *bound = address.port();
+            peers.insert(NodeId::of(node.into()), address);
             listeners.push(listener);
         }
         let config = |node: u64| EngineConfig {
             node: NodeId::of(node),
             group: directory.group(),
             peers: peers.clone(),
+            start: directory.start(),
             election_timeout: Duration::from_millis(300),
             heartbeat_interval: Duration::from_millis(50),
             request_timeout: REQUEST_TIMEOUT,
             ..EngineConfig::new(directory.node(node))
         };
-        let cluster = Cluster {
-            configs: (1..=3).map(config).collect(),
-            engines: RwLock::default(),
-            clients: RwLock::default(),
-        };
-        for (listener, node) in listeners.into_iter().zip(1..) {
-            cluster.start_on(node, listener).await?;
+        let configs = self.configs.get_or_init(|| (1..=3).map(config).collect());
+        for (listener, config) in listeners.into_iter().zip(configs) {
+            self.start_on(config.clone(), listener).await?;
         }
-        Ok(cluster)
+        Ok(ports)
     }
 
-    async fn start_on(&self, node: u64, listener: TcpListener) -> Result<(), DemoError> {
-        let config = self.configs[node as usize - 1].clone();
-        let engine = EmbeddedEngine::start_on(config, Some(listener)).await?;
+    async fn start_on(&self, config: EngineConfig, listener: TcpListener) -> Result<(), DemoError> {
+        let node = config.node.get();
+        let started = EmbeddedEngine::start_on(config, Some(listener)).await;
+        let engine = started.map_err(|error| match error {
+            StartError::Empty { dir } => DemoError::LostDisk { node, dir },
+            other => DemoError::Start(other),
+        })?;
         write(&self.clients).insert(node, engine.client());
         write(&self.engines).insert(node, engine);
         Ok(())
-    }
-
-    pub(crate) fn ports(&self) -> [u16; 3] {
-        let mut ports = [0; 3];
-        let addresses = self.configs.first().map(|config| config.peers.values());
-        for (port, address) in ports.iter_mut().zip(addresses.into_iter().flatten()) {
-            *port = address.port();
-        }
-        ports
     }
 
     /// Waits until every node knows a leader and has caught up; says who leads.
@@ -104,11 +101,13 @@ impl Cluster {
 
     /// Starts a killed node from its log; says how many entries that held.
     pub(crate) async fn restart(&self, node: u64) -> Result<u64, DemoError> {
-        let config = &self.configs[node as usize - 1];
-        let address = config.peers[&config.node];
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| StartError::Listen { address, source })?;
-        self.start_on(node, listener).await?;
+        let mut configs = self.configs.get().into_iter().flatten();
+        let config = configs.find(|config| config.node.get() == node);
+        if let Some(config) = config {
+            let listener = listen(config.peers[&config.node]).await?;
+            let start = Start::Existing;
+            self.start_on(EngineConfig { start, ..config.clone() }, listener).await?;
+        }
         let engines = self.engines.read().unwrap_or_else(PoisonError::into_inner);
         Ok(engines.get(&node).map_or(0, |engine| engine.status().last))
     }
@@ -116,11 +115,14 @@ impl Cluster {
     pub(crate) async fn stop(&self) {
         write(&self.clients).clear();
         let engines = std::mem::take(&mut *write(&self.engines));
-        for engine in engines.into_values() {
-            // A node that halted has said why.
-            let _ = engine.stop().await;
-        }
+        // A node that halted has said why.
+        join_all(engines.values().map(EmbeddedEngine::stop)).await;
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, DemoError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| DemoError::Start(StartError::Listen { address, source }))
 }
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {

@@ -3,29 +3,38 @@
 mod cluster;
 mod directory;
 mod input;
+mod journal;
 mod load;
 mod report;
 mod verify;
+mod voice;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use quorate::{EngineError, StartError};
 
 use cluster::Cluster;
 use directory::Directory;
 use input::Pairs;
+use journal::{Ledger, Run, Stream};
 use load::Load;
 use report::Report;
+use voice::{Voice, grouped, seconds};
 
 /// Exit codes, as in the help text.
 const LOST: u8 = 1;
 const CANNOT_RUN: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
-/// Starts three real nodes in one process on loopback TCP, each with its own durable log; writes,
-/// kills the leader in mid-stream, shows the take-over, restarts the killed node from its log, reads
-/// everything back, and counts acknowledged writes that are missing on any node.
+/// Writes before the kill, between kill and restart, and after it: a quarter of the first stream,
+/// within these.
+const STEP_MIN: u64 = 100;
+const STEP_MAX: u64 = 25_000;
+
+/// Starts three real nodes in one process on loopback TCP, each with its own durable log; writes and
+/// reads everything back; writes on, kills the leader in mid-stream, shows the take-over, restarts
+/// the killed node from its log; and counts acknowledged writes that are missing on any node.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -42,7 +51,7 @@ Exit codes:
   3  the demo cannot run: a directory, a port, an input file, a disk
   130  interrupted; the data is intact")]
 pub(crate) struct DemoArguments {
-    /// How many values to write.
+    /// How many values to write before the kill; about three quarters as many follow around it.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     ops: u64,
     /// How many clients write at the same time.
@@ -72,47 +81,30 @@ pub(crate) struct DemoArguments {
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
     #[error(transparent)]
-    Start(#[from] quorate::StartError),
+    Start(StartError),
+    #[error(
+        "{} is empty, but node {node} had its log there: put the log back, or name an empty or \
+         new --data-dir", dir.display()
+    )]
+    LostDisk { node: u64, dir: PathBuf },
     #[error(transparent)]
-    Engine(#[from] quorate::EngineError),
+    Halted(EngineError),
+    #[error("the nodes do not answer: {0}; run it again with QUORATE_LOG=info to see what they do")]
+    NoAnswer(EngineError),
     #[error(transparent)]
     Directory(#[from] directory::DirectoryError),
     #[error(transparent)]
     Input(#[from] input::InputError),
-    #[error("cannot start: {0}")]
+    #[error("cannot start: {0}; free some of this system's resources, then try again")]
     System(#[from] std::io::Error),
 }
 
-/// Where the demo says what happens.
-#[derive(Clone)]
-pub(crate) struct Voice {
-    quiet: bool,
-    bar: ProgressBar,
-}
-
-impl Voice {
-    fn new(quiet: bool) -> Voice {
-        let bar = ProgressBar::with_draw_target(
-            None,
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() },
-        );
-        let style = ProgressStyle::with_template(
-            "{msg:>9} {bar:40} {human_pos}/{human_len}  {per_sec}  {eta} left",
-        );
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Voice { quiet, bar }
-    }
-
-    fn say(&self, text: impl AsRef<str>) {
-        if !self.quiet {
-            self.bar.suspend(|| eprintln!("{}", text.as_ref()));
+impl From<EngineError> for DemoError {
+    fn from(error: EngineError) -> DemoError {
+        match error {
+            EngineError::Halted { .. } | EngineError::Invalid(_) => DemoError::Halted(error),
+            EngineError::NotDone { .. } | EngineError::Unknown { .. } => DemoError::NoAnswer(error),
         }
-    }
-
-    fn begin(&self, what: &'static str, total: u64) {
-        self.bar.reset();
-        self.bar.set_length(total);
-        self.bar.set_message(what);
     }
 }
 
@@ -121,27 +113,21 @@ pub(crate) fn run(arguments: DemoArguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&DemoError::System(error)),
     };
-    let json = arguments.json;
     let voice = Voice::new(arguments.quiet);
+    let cluster = Cluster::default();
     let result = runtime.block_on(async {
-        let input = arguments.input.as_deref().map(input::read).transpose()?;
-        let directory = Directory::open(&arguments)?;
-        let pairs = Arc::new(Pairs::of(input, &arguments, directory.run()));
-        let (cluster, ports) = start(&arguments, &directory).await?;
-        tokio::select! {
-            result = show(&cluster, &pairs, &directory, ports, &arguments, &voice) => result.map(Some),
-            _ = tokio::signal::ctrl_c() => {
-                voice.bar.finish_and_clear();
-                cluster.stop().await;
-                Ok(None)
-            }
-        }
+        let result = tokio::select! {
+            result = demonstrate(&cluster, &arguments, &voice) => result.map(Some),
+            _ = tokio::signal::ctrl_c() => Ok(None),
+        };
+        voice.end();
+        cluster.stop().await;
+        result
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    voice.bar.finish_and_clear();
     match result {
         Ok(Some(report)) => {
-            if json {
+            if arguments.json {
                 report.print_json()
             } else {
                 report.print_table()
@@ -149,7 +135,15 @@ pub(crate) fn run(arguments: DemoArguments) -> ExitCode {
             ExitCode::from(if report.lost == 0 { 0 } else { LOST })
         }
         Ok(None) => {
-            eprintln!("interrupted: every acknowledged write is in the nodes' logs");
+            let what = match arguments.data_dir {
+                Some(dir) => format!(
+                    "every acknowledged write is in the nodes' logs in {0}; the next run with \
+                     --data-dir {0} looks for them",
+                    dir.display()
+                ),
+                None => "the temporary directory is removed".to_owned(),
+            };
+            eprintln!("interrupted: {what}");
             ExitCode::from(INTERRUPTED)
         }
         Err(error) => fail(&error),
@@ -161,50 +155,97 @@ fn fail(error: &DemoError) -> ExitCode {
     ExitCode::from(CANNOT_RUN)
 }
 
-async fn start(
-    arguments: &DemoArguments,
-    directory: &Directory,
-) -> Result<(Cluster, [u16; 3]), DemoError> {
-    let cluster = Cluster::start(directory, arguments.base_port).await?;
-    let ports = cluster.ports();
-    Ok((cluster, ports))
-}
-
-async fn show(
+async fn demonstrate(
     cluster: &Cluster,
-    pairs: &Arc<Pairs>,
-    directory: &Directory,
-    ports: [u16; 3],
     arguments: &DemoArguments,
     voice: &Voice,
 ) -> Result<Report, DemoError> {
-    voice.say(format!(
-        "three nodes on 127.0.0.1:{}, :{} and :{}, logs in {}",
-        ports[0],
-        ports[1],
-        ports[2],
-        directory.path().display()
-    ));
+    let input = arguments.input.as_deref().map(input::read).transpose()?;
+    let directory = Directory::open(arguments.data_dir.as_deref())?;
+    let mut ledger = directory.earlier()?;
+    let [one, two, three] = cluster.start(&directory, arguments.base_port).await?;
+    let place = directory.path().display();
+    voice.say(format!("three nodes on 127.0.0.1:{one}, :{two} and :{three}, logs in {place}"));
     let leader = cluster.wait_ready().await?;
-    voice.say(format!(
-        "node {leader} leads; {} writes, {} clients",
-        pairs.len(),
-        arguments.clients
-    ));
-    if let Some(earlier) = directory.earlier() {
-        let lost = verify::lost(cluster, &Pairs::generated(earlier)).await?;
-        voice.say(format!("{} values of run {} found, {lost} lost", earlier.ops, earlier.run));
-        if lost > 0 {
-            return Ok(Report { lost, ..Report::default() });
-        }
+    voice.say(format!("node {leader} is elected leader"));
+    let (found, lost) = look_for_earlier(cluster, &directory, &ledger, voice).await?;
+    if lost > 0 {
+        return Ok(Report { lost, earlier_found: found, ..Report::default() });
     }
-    directory.begin()?;
-    let written = Load::new(cluster, pairs.clone(), arguments.clients, voice).run().await?;
-    voice.begin("reading", pairs.len());
-    let reads = verify::read_back(cluster, pairs, arguments.clients, voice).await?;
-    voice.say("comparing every acknowledged write on every node");
-    let lost = verify::lost(cluster, pairs).await?;
-    directory.finish(arguments)?;
-    cluster.stop().await;
-    Ok(Report::of(&written, &reads, lost))
+    let run = Run { ops: arguments.ops, value_bytes: arguments.value_bytes };
+    let journal = directory.begin(run, input.as_deref())?;
+    let first = Pairs::first(directory.run(), run, input);
+    let second = Pairs::second(directory.run(), run);
+    let stage = Stage { cluster, voice, clients: arguments.clients, journal: &journal };
+    let report = stage.play(&first, &second, &mut ledger).await?;
+    Ok(Report { earlier_found: found, ..report })
+}
+
+/// Looks for what earlier runs had acknowledged; says how much of it is there, and how much is not.
+async fn look_for_earlier(
+    cluster: &Cluster,
+    directory: &Directory,
+    ledger: &Ledger,
+    voice: &Voice,
+) -> Result<(u64, u64), DemoError> {
+    let runs = directory.earlier_runs();
+    if runs == 0 {
+        return Ok((0, 0));
+    }
+    let lost = verify::lost(cluster, ledger).await?;
+    let found = ledger.len() - lost;
+    voice.say(format!(
+        "{} values that {runs} earlier {} had acknowledged are there on every node, {lost} lost",
+        grouped(found),
+        if runs == 1 { "run" } else { "runs" }
+    ));
+    Ok((found, lost))
+}
+
+/// What the writing and reading is done with.
+struct Stage<'a> {
+    cluster: &'a Cluster,
+    voice: &'a Voice,
+    clients: u32,
+    journal: &'a journal::Journal,
+}
+
+impl Stage<'_> {
+    /// Writes, reads back, writes on through the leader's death, and counts what is missing.
+    async fn play(
+        &self,
+        first: &Pairs,
+        second: &Pairs,
+        ledger: &mut Ledger,
+    ) -> Result<Report, DemoError> {
+        let Stage { cluster, voice, clients, journal } = *self;
+        let load = |pairs, stream| Load::new(cluster, (pairs, stream), clients, voice, journal);
+        voice.begin("writing", first.len());
+        let steady = load(first, Stream::First).run().await?;
+        voice.say(format!(
+            "{} values written by {clients} clients in {}",
+            grouped(steady.acknowledged),
+            seconds(steady.elapsed)
+        ));
+        voice.begin("reading", first.len());
+        let reads = verify::read_back(cluster, first, clients, voice).await?;
+        voice.say(format!(
+            "{} values read back linearizably in {}, {} missing or wrong",
+            grouped(reads.count),
+            seconds(reads.elapsed),
+            reads.wrong
+        ));
+        let step = (first.len() / 4).clamp(STEP_MIN, STEP_MAX);
+        voice.begin("writing", 3 * step);
+        let disturbed = load(second, Stream::Second).run_with_accident(step).await?;
+        voice.say(format!(
+            "{} more values written around that; now every acknowledged one is read from every node",
+            grouped(disturbed.acknowledged)
+        ));
+        ledger.add(first, steady.acknowledged, |_| true);
+        ledger.add(second, disturbed.acknowledged, |_| true);
+        let lost = verify::lost(cluster, ledger).await?;
+        let report = Report::of(&steady, &disturbed, &reads);
+        Ok(Report { lost: lost.max(report.lost), ..report })
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::try_join_all;
 use quorate::EngineError;
 
-use super::{DemoError, Voice, cluster::Cluster, input::Pairs};
+use super::{DemoError, cluster::Cluster, input::Pairs, journal::Ledger, voice::Voice};
 
 /// Without catching up for so long a node counts as broken.
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -44,7 +44,7 @@ pub(crate) async fn read_back(
                 if client.get_linearizable(key).await?.as_ref() != Some(&value) {
                     wrong.fetch_add(1, Ordering::Relaxed);
                 }
-                voice.bar.inc(1);
+                voice.advance();
             }
         }
     };
@@ -52,15 +52,12 @@ pub(crate) async fn read_back(
     Ok(Reads { count: pairs.len(), elapsed: begin.elapsed(), wrong: wrong.into_inner() })
 }
 
-/// How many pairs are missing, or other than written, on any of the three nodes.
-pub(crate) async fn lost(cluster: &Cluster, pairs: &Pairs) -> Result<u64, DemoError> {
+/// How many keys of the ledger are missing, or other than acknowledged, in the own state of any of
+/// the three nodes.
+pub(crate) async fn lost(cluster: &Cluster, ledger: &Ledger) -> Result<u64, DemoError> {
     let clients = cluster.clients();
     for client in &clients {
         client.with_timeout(BARRIER_TIMEOUT).barrier().await?;
     }
-    let is_everywhere = |place: u64| {
-        let (key, value) = pairs.get(place);
-        clients.iter().all(|client| client.get_stale(&key).as_ref() == Some(&value))
-    };
-    Ok((0..pairs.len()).filter(|place| !is_everywhere(*place)).count() as u64)
+    Ok(ledger.lost(|key| clients.iter().map(|client| client.get_stale(key)).collect()))
 }

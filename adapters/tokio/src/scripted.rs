@@ -1,0 +1,39 @@
+//! A handle on no node: whoever holds the other end answers in its place. For tests of what is built
+//! on handles.
+
+use quorate_core::Index;
+use tokio::sync::{mpsc, watch};
+
+use crate::{NodeHandle, NodeStatus, ReadError, handle::Request, store::StoreEnd};
+
+/// The other end of a [`NodeHandle`].
+pub struct Scripted<R> {
+    requests: mpsc::Receiver<Request<R>>,
+    publish: watch::Sender<NodeStatus>,
+}
+
+impl<R: Send + 'static> Scripted<R> {
+    /// A handle whose node says that it is `status`, and its other end.
+    pub fn new(status: NodeStatus) -> (NodeHandle<R>, Scripted<R>) {
+        let (requests, queue) = mpsc::channel(16);
+        let (publish, status) = watch::channel(status);
+        let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        let handle = NodeHandle { requests, status, task, store: StoreEnd::none() };
+        (handle, Scripted { requests: queue, publish })
+    }
+
+    /// Says that the node is now `status`.
+    pub fn publish(&self, status: NodeStatus) {
+        self.publish.send_replace(status);
+    }
+
+    /// Waits for a read, and answers it.
+    pub async fn answer_read(&mut self, answer: Result<Index, ReadError>) {
+        while let Some(request) = self.requests.recv().await {
+            if let Request::Read(reply) = request {
+                let _ = reply.send(answer);
+                return;
+            }
+        }
+    }
+}

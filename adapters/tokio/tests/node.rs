@@ -1,0 +1,163 @@
+//! A node's task: what its handles are told when it stops, and what it costs when nobody is left.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    sync::{Arc, Mutex, RwLock, mpsc as gate},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quorate_core::{Config, Configuration, Entries, EntryRef, Index, NodeId, Payload, Write};
+use quorate_driver::{Driver, LogStore, MemoryStore, StateMachine, StoreError};
+use quorate_tokio::{Clock, NodeHandle, NodeParts, ProposeError, ReadError, spawn};
+use tokio::{sync::mpsc, time::timeout};
+
+/// Far more than anything here takes; only a hang reaches it.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Counts commands.
+#[derive(Default)]
+struct Counter(u64);
+
+impl StateMachine for Counter {
+    type Response = u64;
+    fn apply_entry(&mut self, entry: EntryRef<'_>) -> u64 {
+        self.0 += u64::from(matches!(entry.payload, Payload::Command(_)));
+        self.0
+    }
+}
+
+/// A store whose writes of commands wait until the gate opens: forever, once it is dropped.
+struct Gated {
+    inner: MemoryStore,
+    gate: Arc<Mutex<gate::Receiver<()>>>,
+    waiting: gate::Sender<()>,
+}
+
+impl LogStore for Gated {
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let is_command = |payload: &Payload| matches!(payload, Payload::Command(_));
+        let mut entries = writes.iter().flat_map(|write| write.entries.iter());
+        if entries.any(|entry| is_command(entry.payload)) {
+            let _ = self.waiting.send(());
+            let _ = self.gate.lock().unwrap().recv();
+        }
+        self.inner.write(writes)
+    }
+    fn read(&mut self, from: Index, through: Index, max: u64) -> Result<Entries, StoreError> {
+        self.inner.read(from, through, max)
+    }
+    fn space_left(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+struct Lone {
+    node: NodeHandle<u64>,
+    open: gate::Sender<()>,
+    waiting: gate::Receiver<()>,
+}
+
+impl Lone {
+    /// A group of one that leads.
+    async fn start() -> Lone {
+        let clock = Clock::new();
+        let mut inner = MemoryStore::new();
+        let configuration = Arc::new(Configuration::new([NodeId::of(1)]));
+        let persisted = inner.open().found_or_bootstrap(configuration);
+        let driver = Driver::restore(Config::new(NodeId::of(1), 1), persisted, clock.now());
+        let (open, closed) = gate::channel();
+        let (tell, waiting) = gate::channel();
+        let store = Gated { inner, gate: Arc::new(Mutex::new(closed)), waiting: tell };
+        let machine = Arc::new(RwLock::new(Counter::default()));
+        let (inbox, driver) = (mpsc::channel(1).1, driver.unwrap());
+        let node = spawn(NodeParts { driver, store, machine, mesh: None, inbox, clock }).unwrap();
+        let mut status = node.watch_status();
+        let leads = status.wait_for(|status| status.leader.is_some() && status.applied > 0);
+        timeout(LONG, leads).await.expect("it leads").unwrap();
+        Lone { node, open, waiting }
+    }
+
+    fn propose(&self) -> tokio::task::JoinHandle<Result<u64, ProposeError>> {
+        let node = self.node.clone();
+        tokio::spawn(async move {
+            node.propose(Bytes::from_static(b"command")).await.map(|(_, response)| response)
+        })
+    }
+
+    /// Waits until a command is on its way to the disk.
+    async fn written(self) -> Lone {
+        let wait = move || {
+            self.waiting.recv_timeout(LONG).expect("a write");
+            self
+        };
+        tokio::task::spawn_blocking(wait).await.unwrap()
+    }
+}
+
+async fn told<T>(task: tokio::task::JoinHandle<T>) -> T {
+    timeout(LONG, task).await.expect("an answer").unwrap()
+}
+
+#[tokio::test]
+async fn a_node_that_stops_finishes_what_it_accepted_and_refuses_what_came_after() {
+    let lone = Lone::start().await;
+    let accepted = lone.propose();
+    let lone = lone.written().await;
+    let stopping = tokio::spawn({
+        let node = lone.node.clone();
+        async move { node.stop().await }
+    });
+    // The task has taken the stop, and waits for its disk.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!accepted.is_finished() && !stopping.is_finished());
+    assert_eq!(told(lone.propose()).await, Err(ProposeError::Stopped));
+    let read = timeout(LONG, lone.node.read_index()).await.expect("an answer");
+    assert_eq!(read, Err(ReadError::Stopped));
+    lone.open.send(()).unwrap();
+    assert_eq!(told(accepted).await, Ok(1));
+    told(stopping).await;
+    assert_eq!(told(lone.propose()).await, Err(ProposeError::Stopped));
+}
+
+#[tokio::test]
+async fn a_node_that_is_killed_says_unknown_only_of_what_it_had_taken() {
+    let lone = Lone::start().await;
+    let accepted = lone.propose();
+    let lone = lone.written().await;
+    // On this one thread the node's task does not run before the next await: these are queued.
+    let node = lone.node.clone();
+    let mut queued: Vec<_> = (0..3).map(|_| Box::pin(node.propose(Bytes::new()))).collect();
+    for proposal in &mut queued {
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(proposal.as_mut().poll(context).is_pending())
+        });
+        assert!(polled.await, "answered at once");
+    }
+    lone.node.abort();
+    for proposal in queued {
+        let answer = timeout(LONG, proposal).await.expect("an answer");
+        assert_eq!(answer.map(drop), Err(ProposeError::Stopped));
+    }
+    assert_eq!(told(accepted).await, Err(ProposeError::Unknown));
+    lone.open.send(()).unwrap();
+    timeout(LONG, lone.node.kill()).await.expect("the store closes");
+}
+
+#[tokio::test]
+async fn a_node_whose_handles_are_gone_waits_for_its_disk_without_spinning() {
+    let lone = Lone::start().await;
+    let proposal = lone.propose();
+    let Lone { node, open, .. } = lone.written().await;
+    proposal.abort();
+    let mut status = node.watch_status();
+    drop(node);
+    let _ = proposal.await;
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let before = metrics.worker_total_busy_duration(0);
+    // Until it gives up: nothing comes back from the disk.
+    timeout(LONG, async { while status.changed().await.is_ok() {} }).await.expect("it ends");
+    let busy = metrics.worker_total_busy_duration(0) - before;
+    assert!(busy < Duration::from_millis(200), "busy for {busy:?}");
+    drop(open);
+}
