@@ -13,7 +13,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use quorate_sim::{
     hash::mix,
-    marks::Marks,
+    marks::{Mark, Marks},
     profile::Profile,
     run::{Options, Report, run as run_seed},
     world::Stats,
@@ -137,6 +137,10 @@ fn conclude(args: &RunArgs, total: &Total) -> u8 {
     } else {
         output::summary(total, &missing);
     }
+    exit_code(total, &missing)
+}
+
+fn exit_code(total: &Total, missing: &[Mark]) -> u8 {
     let failed = total.failures.iter().map(Report::exit_code).min();
     // What was not run has not passed.
     let otherwise = match (total.interrupted, missing.is_empty()) {
@@ -145,4 +149,18 @@ fn conclude(args: &RunArgs, total: &Total) -> u8 {
         (false, true) => 0,
     };
     failed.unwrap_or(otherwise)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_was_cut_short_or_met_too_little_has_not_passed() {
+        let mut total = Total::default();
+        assert_eq!(exit_code(&total, &[]), 0);
+        assert_eq!(exit_code(&total, &[Mark::TornTail]), 5);
+        total.interrupted = true;
+        assert_eq!(exit_code(&total, &[]), INTERRUPTED);
+    }
 }

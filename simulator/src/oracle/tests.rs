@@ -249,6 +249,8 @@ fn an_acknowledgement_that_is_not_durable() {
     assert_eq!(mirror.sent(0, 1, &matched(1), |_| Some(4)), Ok(()));
     assert!(mirror.sent(0, 1, &matched(2), NO_LOG).is_err(), "beyond the disk");
     assert!(mirror.sent(0, 1, &matched(1), |_| Some(3)).is_err(), "another entry");
+    let later = Message { term: 5, ..matched(1) };
+    assert!(mirror.sent(0, 1, &later, NO_LOG).is_err(), "in a term that is not durable");
     let _ = mirror.begin(&write(2, state(4, 0), 2, 4, &["b"]));
     assert!(mirror.sent(0, 1, &matched(2), NO_LOG).is_err(), "still being written");
     mirror.complete();

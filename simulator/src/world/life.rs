@@ -1,7 +1,7 @@
 //! A node's process: how it starts, what comes in, how it ends.
 
 use bytes::Bytes;
-use quorate_core::{NodeId, Timestamp};
+use quorate_core::{HardState, NodeId, Timestamp};
 use quorate_driver::{Driver, LogStore};
 use quorate_kv::Kv;
 
@@ -36,6 +36,20 @@ pub(super) fn probe(
     mirror.clone().recover(number, &recovered).map(|_| ())
 }
 
+/// The core starts with what the disk held; but a group of one may campaign at once.
+pub(super) fn starts_where_it_stood(
+    node: u64,
+    held: HardState,
+    found: HardState,
+) -> Result<(), Violation> {
+    let same = (held.term, held.voted_for) == (found.term, found.voted_for);
+    let is_new = held.term == 0 || found.term > held.term;
+    if found.promise >= held.promise && (same || is_new) {
+        return Ok(());
+    }
+    Err(Violation::RestoredOther { node, found, held })
+}
+
 impl World {
     /// Starts a node from what its disk holds.
     pub(super) fn start(&mut self, number: u64) -> Result<(), Violation> {
@@ -66,16 +80,8 @@ impl World {
         let driver = Driver::restore(node.config.clone(), persisted, node.clock.read(self.now))
             .map_err(|error| Violation::RestoreFailed { node: number, error: error.to_string() })?;
         let status = driver.raft().status();
-        // A group of one may campaign at once; else the core starts where the disk stands.
-        let same = (held.term, held.voted_for) == (status.term, status.voted_for);
-        if !same && held.term >= status.term && held.term > 0 {
-            let found = quorate_core::HardState {
-                term: status.term,
-                voted_for: status.voted_for,
-                promise: status.promise,
-            };
-            return Err(Violation::RestoredOther { node: number, found, held });
-        }
+        let (term, voted_for, promise) = (status.term, status.voted_for, status.promise);
+        starts_where_it_stood(number, held, HardState { term, voted_for, promise })?;
         let view = View::of(&status);
         node.life = Some(Life {
             driver,
@@ -91,15 +97,21 @@ impl World {
         self.note(1, number, &[]);
         self.say(|_| format!("node {number} starts with term {}, {:?}", view.term, view.last));
         if self.nodes[at].lives > 1 {
-            self.stats.restarts += 1;
-            if self.nodes[at].late.is_some() {
-                let life = self.nodes[at].lives;
-                let delay = self.choices.draw(Stream::Process(number), 50 * MILLISECOND);
-                self.push(delay, Event::LateCompletion { node: number, life });
-            }
-            self.observe(Pattern::Restarted, number);
+            self.restarted(number);
         }
         self.pump(number)
+    }
+
+    /// A node is up again.
+    fn restarted(&mut self, number: u64) {
+        self.stats.restarts += 1;
+        let node = &self.nodes[number as usize];
+        if node.late.is_some() {
+            let life = node.lives;
+            let delay = self.choices.draw(Stream::Process(number), 50 * MILLISECOND);
+            self.push(delay, Event::LateCompletion { node: number, life });
+        }
+        self.observe(Pattern::Restarted, number);
     }
 
     /// The log did not open, as the disk stopped or failed: another try a little later.

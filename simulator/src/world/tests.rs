@@ -1,6 +1,6 @@
 //! What is judged at the end of a run, and beside it, is shown what must not be, and says so.
 
-use quorate_core::LogId;
+use quorate_core::{HardState, LogId};
 use quorate_kv::Kv;
 
 use super::*;
@@ -76,4 +76,16 @@ fn a_disk_that_lacks_what_was_reported_durable() {
     // What the disk never held: the log of a node that has only begun.
     let begun = World::new(Recipe::new(4)).unwrap();
     assert!(matches!(probe(&begun.oracles.durable[0]), Err(Violation::Recovered { .. })));
+}
+
+#[test]
+fn a_node_that_starts_with_less_than_its_disk_held() {
+    let state = |term, vote, promise| HardState { term, voted_for: NodeId::new(vote), promise };
+    let judge = |found| life::starts_where_it_stood(0, state(4, 2, 50), found);
+    assert_eq!(judge(state(4, 2, 50)), Ok(()));
+    assert_eq!(judge(state(5, 1, 50)), Ok(()), "it campaigns at once");
+    for less in [state(4, 0, 50), state(4, 1, 50), state(3, 2, 50), state(4, 2, 49)] {
+        assert!(matches!(judge(less), Err(Violation::RestoredOther { .. })), "{less:?}");
+    }
+    assert_eq!(life::starts_where_it_stood(0, HardState::default(), state(1, 0, 0)), Ok(()));
 }
