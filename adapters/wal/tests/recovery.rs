@@ -5,7 +5,9 @@ mod disk;
 use disk::*;
 use quorate_core::Write;
 use quorate_driver::{LogStore, StoreError};
-use quorate_wal::{DirectoryDisk, FORMAT, SECTOR_BYTES, Summary, Wal, WalError, WalOptions, check};
+use quorate_wal::{
+    DirectoryDisk, Disk, DiskFile, FORMAT, SECTOR_BYTES, Summary, Wal, WalError, WalOptions, check,
+};
 
 fn flat(batches: &[Vec<Write>]) -> impl Iterator<Item = &Write> {
     batches.iter().flatten()
@@ -377,6 +379,9 @@ fn a_check_says_what_the_log_holds_and_changes_nothing() {
         is_torn: false,
     };
     assert_eq!(summary, expected);
+    let (name, _) = before.iter().next_back().expect("a segment");
+    let written = Disk::open(&disk, name).expect("opens").write_all_at(b"x", 0);
+    assert!(written.is_err(), "it is opened to look only");
     assert_eq!(contents(folder.path()), before);
     let missing = DirectoryDisk::open_existing(folder.path().join("no-such")).map(drop);
     assert!(matches!(missing, Err(WalError::Io { .. })), "{missing:?}");
