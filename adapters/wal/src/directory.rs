@@ -6,16 +6,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Disk, DiskFile, WalError};
+use crate::{Disk, DiskFile, WalError, segment::is_segment_file};
 
 const LOCK: &str = "LOCK";
+/// How the names of folders start in which damaged logs are set aside.
+pub(crate) const SET_ASIDE: &str = "damaged-";
 
 /// A directory that no other process has open.
 #[derive(Debug)]
 pub struct DirectoryDisk {
     path: PathBuf,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked as long as it is open; none where nobody ever opened the directory to write.
+    _lock: Option<File>,
+    /// Whether files are opened to read only.
+    looks_only: bool,
 }
 
 impl DirectoryDisk {
@@ -34,12 +38,57 @@ impl DirectoryDisk {
             .write(true)
             .open(path.join(LOCK))
             .map_err(WalError::io(format!("open the directory {shown}")))?;
-        match opened.try_lock() {
-            Ok(()) => Ok(DirectoryDisk { path, _lock: opened }),
-            Err(TryLockError::WouldBlock) => Err(WalError::InUse { directory: shown.to_string() }),
-            Err(TryLockError::Error(error)) => {
-                Err(WalError::io(format!("lock the directory {shown}"))(error))
-            }
+        lock(&opened, &path)?;
+        Ok(DirectoryDisk { path, _lock: Some(opened), looks_only: false })
+    }
+
+    /// Opens `path` to look at it: nothing is created, and no file can be written.
+    ///
+    /// # Errors
+    /// As [`DirectoryDisk::open`]; also where there is no such directory.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<DirectoryDisk, WalError> {
+        let path = path.as_ref().to_path_buf();
+        let failed = || WalError::io(format!("open the directory {}", path.display()));
+        fs::read_dir(&path).map_err(failed())?;
+        let opened = match File::open(path.join(LOCK)) {
+            Ok(opened) => Some(opened),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed()(error)),
+        };
+        opened.as_ref().map_or(Ok(()), |opened| lock(opened, &path))?;
+        Ok(DirectoryDisk { path, _lock: opened, looks_only: true })
+    }
+
+    /// Moves the log's files into a new folder of the directory, whose path is returned. From then
+    /// on the directory is refused: the node's promises are lost. Nothing is deleted.
+    ///
+    /// # Errors
+    /// [`WalError::Io`]; what was moved until then stays in the folder, and the directory is
+    /// refused.
+    pub fn set_aside(&self) -> Result<PathBuf, WalError> {
+        let failed = |what: &str| WalError::io(format!("{what} in {}", self.path.display()));
+        let names = self.list().map_err(failed("list the files"))?;
+        let number = (1_u32..).find(|number| !names.contains(&format!("{SET_ASIDE}{number}")));
+        let backup = self.path.join(format!("{SET_ASIDE}{}", number.unwrap_or(u32::MAX)));
+        fs::create_dir(&backup).map_err(failed("make a folder"))?;
+        // Durable first: a log of which only a part is left must never open.
+        self.sync_dir().map_err(failed("sync the folder"))?;
+        for name in names.iter().filter(|name| is_segment_file(name)) {
+            let to = backup.join(name);
+            fs::rename(self.path.join(name), to).map_err(failed(&format!("move {name}")))?;
+        }
+        self.sync_dir().map_err(failed("sync the folder"))?;
+        Ok(backup)
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), WalError> {
+    let shown = path.display();
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(WalError::InUse { directory: shown.to_string() }),
+        Err(TryLockError::Error(error)) => {
+            Err(WalError::io(format!("lock the directory {shown}"))(error))
         }
     }
 }
@@ -53,7 +102,8 @@ impl Disk for DirectoryDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<DirectoryFile> {
-        let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
+        let path = self.path.join(name);
+        let file = OpenOptions::new().read(true).write(!self.looks_only).open(path)?;
         Ok(DirectoryFile(file))
     }
 

@@ -50,11 +50,20 @@ pub enum WalError {
         /// The format that is read here.
         expected: u32,
     },
+    /// A damaged log was here, and was set aside.
+    #[error(
+        "the log of this directory was damaged and is set aside in {backup}; what its node had \
+         promised is lost with it: start the node under a new id, in another directory"
+    )]
+    SetAside {
+        /// The folder in the directory that holds it.
+        backup: String,
+    },
     /// What was durable reads back otherwise.
     #[error(
         "segment {segment} is damaged at byte {offset}: {what}; a durable entry may be lost, so \
-         this node must not go on: restore the directory from a copy of this very moment, or give \
-         the node a new id with an empty directory"
+         this node must not go on: restore the directory from a copy of this very moment, or set \
+         the log aside with `quorate wal repair`, after which the node rejoins under a new id"
     )]
     Damaged {
         /// The segment's number.
@@ -88,6 +97,7 @@ impl From<WalError> for StoreError {
             | WalError::InUse { .. }
             | WalError::Foreign { .. }
             | WalError::Format { .. }
+            | WalError::SetAside { .. }
             | WalError::Damaged { .. }) => StoreError::Io(other.to_string()),
         }
     }

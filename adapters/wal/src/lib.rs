@@ -11,6 +11,7 @@
 //! durable, the last batch is written again, into a new segment, before it is returned.
 
 mod batch;
+mod check;
 mod checkpoint;
 mod directory;
 mod disk;
@@ -23,6 +24,7 @@ mod scan;
 mod segment;
 mod wal;
 
+pub use check::{Summary, check};
 pub use checkpoint::FORMAT;
 pub use directory::{DirectoryDisk, DirectoryFile};
 pub use disk::{Disk, DiskFile};

@@ -7,6 +7,7 @@ use crate::{
     Disk, DiskFile, Wal, WalCounters, WalError, WalOptions,
     batch::decode_batch,
     checkpoint::Checkpoint,
+    directory::SET_ASIDE,
     places::Places,
     replay::{State, splice},
     scan::{Batch, Reach, Segment, read_segment},
@@ -16,12 +17,21 @@ use crate::{
 pub(crate) fn open<D: Disk>(disk: D, options: WalOptions) -> Result<(Wal<D>, Recovered), WalError> {
     let mut options = options;
     options.segment_bytes = options.segment_bytes.max(WalOptions::SEGMENT_BYTES_MIN);
-    remove_unfinished(&disk)?;
     let names = disk.list().map_err(WalError::io("list the directory"))?;
+    refuse_set_aside(&names)?;
+    remove_unfinished(&disk)?;
     let newest = names.iter().filter_map(|name| segment_id(name)).max();
     match newest {
         None => begin(disk, options),
         Some(newest) => recover(disk, options, newest, &names),
+    }
+}
+
+/// A node whose log is gone must not begin another under its old name: it would vote twice.
+pub(crate) fn refuse_set_aside(names: &[String]) -> Result<(), WalError> {
+    match names.iter().find(|name| name.starts_with(SET_ASIDE)) {
+        Some(backup) => Err(WalError::SetAside { backup: backup.clone() }),
+        None => Ok(()),
     }
 }
 
@@ -54,9 +64,9 @@ fn begin<D: Disk>(disk: D, options: WalOptions) -> Result<(Wal<D>, Recovered), W
 }
 
 /// What replaying segments builds up.
-struct Replay {
-    state: State,
-    entries: Entries,
+pub(crate) struct Replay {
+    pub(crate) state: State,
+    pub(crate) entries: Entries,
     places: Places,
 }
 
@@ -66,7 +76,7 @@ fn recover<D: Disk>(
     newest: u64,
     names: &[String],
 ) -> Result<(Wal<D>, Recovered), WalError> {
-    let mut segments = read_segments(&disk, options, newest)?;
+    let mut segments = read_segments(&disk, Some(options), newest)?;
     let (counters, last) = set_last_aside(&mut segments);
     let mut replay = replay(&segments)?;
     let Some(newest) = segments.last() else { return begin(disk, options) };
@@ -117,14 +127,16 @@ fn recover<D: Disk>(
 }
 
 /// Reads the newest segment, then those before it that it still needs, each up to where its
-/// successor says that it ends.
-fn read_segments<D: Disk>(
+/// successor says that it ends; all of them `owner`'s, where one is named.
+pub(crate) fn read_segments<D: Disk>(
     disk: &D,
-    options: WalOptions,
+    owner: Option<WalOptions>,
     newest: u64,
 ) -> Result<Vec<Segment>, WalError> {
     let last = read_segment(disk, &segment_name(newest), newest, None, Reach::Unknown)?;
-    check_owner(&last.checkpoint, options)?;
+    let (group, node) = (last.checkpoint.group, last.checkpoint.node);
+    let owner = owner.unwrap_or(WalOptions::new(group, node));
+    check_owner(&last.checkpoint, owner)?;
     let oldest = last.checkpoint.oldest;
     let mut segments = vec![last];
     for id in (oldest..newest).rev() {
@@ -137,7 +149,7 @@ fn read_segments<D: Disk>(
             return Err(WalError::Damaged { segment: id, offset: 0, what });
         }
         let segment = read_segment(disk, &name, id, None, reach)?;
-        check_owner(&segment.checkpoint, options)?;
+        check_owner(&segment.checkpoint, owner)?;
         if segment.number + 1 + segment.batches.len() as u64 != number {
             let what = "its records are not those that its successor follows".to_owned();
             return Err(WalError::Damaged { segment: id, offset: segment.end, what });
@@ -171,7 +183,7 @@ fn set_last_aside(segments: &mut [Segment]) -> (WalCounters, Option<Batch>) {
     (counters, last)
 }
 
-fn replay(segments: &[Segment]) -> Result<Replay, WalError> {
+pub(crate) fn replay(segments: &[Segment]) -> Result<Replay, WalError> {
     let mut replay =
         Replay { state: State::new(), entries: Entries::new(), places: Places::default() };
     for (segment, place) in segments.iter().zip(0..) {

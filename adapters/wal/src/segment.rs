@@ -23,6 +23,11 @@ pub(crate) fn segment_id(name: &str) -> Option<u64> {
     (segment_name(id) == name).then_some(id)
 }
 
+/// Whether a file is part of a log, finished or not.
+pub(crate) fn is_segment_file(name: &str) -> bool {
+    name == UNFINISHED || segment_id(name).is_some()
+}
+
 /// A segment that can be appended to.
 pub(crate) struct Open<F> {
     pub(crate) file: F,

@@ -5,7 +5,9 @@ mod disk;
 use disk::*;
 use quorate_core::Write;
 use quorate_driver::{LogStore, StoreError};
-use quorate_wal::{DirectoryDisk, FORMAT, SECTOR_BYTES, Wal, WalError, WalOptions};
+use quorate_wal::{
+    DirectoryDisk, Disk, DiskFile, FORMAT, SECTOR_BYTES, Summary, Wal, WalError, WalOptions, check,
+};
 
 fn flat(batches: &[Vec<Write>]) -> impl Iterator<Item = &Write> {
     batches.iter().flatten()
@@ -340,4 +342,73 @@ fn a_directory_is_one_owners_at_a_time_and_reads_back() {
     let disk = DirectoryDisk::open(folder.path()).expect("opens");
     let (_, recovered) = Wal::open(disk, SMALL).expect("opens");
     assert_eq!(recovered.found, twin(flat(&history())));
+}
+
+/// A directory with the test history, closed.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = DirectoryDisk::open(folder.path()).expect("opens");
+    let (mut wal, _) = Wal::open(disk, SMALL).expect("opens");
+    history().iter().for_each(|batch| wal.write(batch).expect("writes"));
+    folder
+}
+
+fn contents(folder: &std::path::Path) -> Files {
+    let files = std::fs::read_dir(folder).expect("reads").map(|entry| entry.expect("an entry"));
+    let files = files.filter(|entry| entry.path().is_file());
+    let read = |path| std::fs::read(path).expect("reads");
+    files.map(|file| (file.file_name().to_string_lossy().into_owned(), read(file.path()))).collect()
+}
+
+#[test]
+fn a_check_says_what_the_log_holds_and_changes_nothing() {
+    let folder = folder();
+    let before = contents(folder.path());
+    let disk = DirectoryDisk::open_existing(folder.path()).expect("opens");
+    let summary = check(&disk).expect("sound").expect("a log");
+    let hard_state = history().last().and_then(|batch| batch.last()).expect("a write").hard_state;
+    let expected = Summary {
+        format: FORMAT,
+        group: 7,
+        node: quorate_core::NodeId::of(1),
+        incarnation: 1,
+        segments: (1, before.len() as u64 - 1),
+        first_index: 1,
+        last: quorate_core::LogId::new(4, 11),
+        hard_state,
+        is_torn: false,
+    };
+    assert_eq!(summary, expected);
+    let (name, _) = before.iter().next_back().expect("a segment");
+    let written = Disk::open(&disk, name).expect("opens").write_all_at(b"x", 0);
+    assert!(written.is_err(), "it is opened to look only");
+    assert_eq!(contents(folder.path()), before);
+    let missing = DirectoryDisk::open_existing(folder.path().join("no-such")).map(drop);
+    assert!(matches!(missing, Err(WalError::Io { .. })), "{missing:?}");
+    let empty = tempfile::tempdir().expect("a folder");
+    let disk = DirectoryDisk::open_existing(empty.path()).expect("opens");
+    assert_eq!(check(&disk).expect("reads"), None);
+    assert!(contents(empty.path()).is_empty(), "nothing was created");
+}
+
+#[test]
+fn a_log_that_was_set_aside_is_kept_whole_and_its_directory_never_begins_another() {
+    let folder = folder();
+    let mut before = contents(folder.path());
+    before.remove("LOCK");
+    let disk = DirectoryDisk::open_existing(folder.path()).expect("opens");
+    let backup = disk.set_aside().expect("moves");
+    assert_eq!(contents(&backup), before);
+    drop(disk);
+    let disk = DirectoryDisk::open(folder.path()).expect("opens");
+    let refused = Wal::open(disk, SMALL).map(drop).expect_err("refused");
+    assert!(
+        matches!(&refused, WalError::SetAside { backup } if backup == "damaged-1"),
+        "{refused}"
+    );
+    // A crash amid the moves: what is left is not a log of its own.
+    let (name, bytes) = before.iter().next().expect("a segment");
+    std::fs::write(folder.path().join(name), bytes).expect("writes");
+    let disk = DirectoryDisk::open(folder.path()).expect("opens");
+    assert!(matches!(Wal::open(disk, SMALL).map(drop), Err(WalError::SetAside { .. })));
 }

@@ -1,6 +1,7 @@
 //! The binary `quorate`.
 
 mod demo;
+mod wal;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ struct Arguments {
 enum Command {
     /// Three durable nodes in this process: write, kill the leader, take over, restart, count losses.
     Demo(demo::DemoArguments),
+    /// A node's log: check it, or set a damaged one aside.
+    Wal(wal::WalArguments),
 }
 
 fn main() -> ExitCode {
@@ -27,5 +30,6 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match arguments.command {
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Wal(arguments) => wal::run(&arguments),
     }
 }

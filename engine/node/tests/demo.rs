@@ -5,8 +5,7 @@ mod binary;
 
 use std::{
     fs::{self, OpenOptions},
-    io::{BufRead, BufReader, Write},
-    process::{Command, Stdio},
+    io::Write,
 };
 
 use binary::*;
@@ -76,39 +75,16 @@ fn a_value_that_is_missing_is_counted_as_lost_and_the_exit_code_says_so() {
     assert_eq!(json(&output)["lost"], 1);
 }
 
-/// Starts a run that would take minutes, and sends it `signal` while it writes.
-#[cfg(unix)]
-fn interrupted(dir: &std::path::Path, signal: &str) -> (Option<i32>, String) {
-    let mut arguments = vec!["demo", "--ops", "10000000"];
-    arguments.extend(["--data-dir", dir.to_str().unwrap()]);
-    let mut child = quorate().args(arguments).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let journals = || {
-        let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        let found = names.filter(|name| name.extension().is_some_and(|end| end == "acknowledged"));
-        found.map(|name| fs::metadata(name).unwrap().len()).sum::<u64>()
-    };
-    lines.find(|line| line.as_ref().unwrap().contains("elected")).unwrap().unwrap();
-    let before = journals();
-    while journals() < before + 4_000 {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-    let rest: Vec<String> = lines.map(Result::unwrap).collect();
-    (child.wait().unwrap().code(), rest.join("\n"))
-}
-
 #[cfg(unix)]
 #[test]
 fn what_an_interrupted_run_had_acknowledged_is_found_by_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     let first = kept_run(&path)["acknowledged"].as_u64().unwrap();
-    let (code, said) = interrupted(&path, "-INT");
+    let (code, said) = Endless::start(&path).end("-INT");
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("interrupted: ") && said.contains("--data-dir"), "{said}");
-    let (code, said) = interrupted(&path, "-KILL");
+    let (code, said) = Endless::start(&path).end("-KILL");
     assert_eq!(code, None, "{said}");
     let result = kept_run(&path);
     let found = result["earlier_found"].as_u64().unwrap();

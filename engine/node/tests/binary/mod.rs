@@ -3,8 +3,10 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Lines},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, ChildStderr, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 pub fn quorate() -> Command {
@@ -61,4 +63,49 @@ pub fn segments(node: &Path) -> Vec<PathBuf> {
         names.filter(|path| path.extension().is_some_and(|end| end == "wal")).collect();
     found.sort();
     found
+}
+
+/// How much the journals of all runs hold. Bytes.
+fn journals(dir: &Path) -> u64 {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let found = names.filter(|name| name.extension().is_some_and(|end| end == "acknowledged"));
+    found.map(|name| fs::metadata(name).unwrap().len()).sum()
+}
+
+/// A run that would take minutes, amid its writes.
+pub struct Endless {
+    child: Child,
+    lines: Option<Lines<BufReader<ChildStderr>>>,
+}
+
+impl Endless {
+    pub fn start(dir: &Path) -> Endless {
+        let mut command = quorate();
+        command.args(["demo", "--ops", "10000000", "--data-dir", dir.to_str().unwrap()]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        lines.find(|line| line.as_ref().unwrap().contains("elected")).unwrap().unwrap();
+        let run = Endless { child, lines: Some(lines) };
+        let (before, begin) = (journals(dir), Instant::now());
+        while journals(dir) < before + 4_000 {
+            assert!(begin.elapsed() < Duration::from_secs(60), "nothing is acknowledged");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        run
+    }
+
+    /// Sends it `signal`; its exit code, and what it says last.
+    pub fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let rest: Vec<String> = self.lines.take().unwrap().map(Result::unwrap).collect();
+        (self.child.wait().unwrap().code(), rest.join("\n"))
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        // Has no effect where it has ended.
+        let _ = self.child.kill();
+    }
 }
