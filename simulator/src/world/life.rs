@@ -17,8 +17,8 @@ use crate::{
     store,
 };
 
-/// How many of the completed writes are probed: those whose hash has none of these bits.
-const PROBE_MASK: u64 = 0xff;
+/// One of so many completed writes is probed, and fewer as the log grows: a probe reads all of it.
+const PROBE_EVERY: u64 = 64;
 
 /// Asks the disk itself, not the log that said so, whether what was reported durable is: a copy of
 /// the disk loses its power at once, and opening the log on it must give back all of it.
@@ -280,9 +280,8 @@ impl World {
         match &result {
             Ok(()) => {
                 self.oracles.durable[number as usize].complete();
-                // Its cost grows with the log: a share of the writes.
-                if self.hash & PROBE_MASK == 0 {
-                    let mirror = &self.oracles.durable[number as usize];
+                let mirror = &self.oracles.durable[number as usize];
+                if self.hash.is_multiple_of(PROBE_EVERY + mirror.last_index()) {
                     probe(number, mirror, disk, &self.settings, self.hash)?;
                     self.marks.reach(Mark::DiskProbed);
                 }
