@@ -107,6 +107,7 @@ pub struct WriteDone {
 /// Committed entries to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApplyJob {
+    incarnation: u64,
     entries: Entries,
 }
 
@@ -119,13 +120,14 @@ impl ApplyJob {
     /// Does it.
     pub fn run<M: StateMachine>(self, machine: &mut M) -> ApplyDone<M::Response> {
         let responses = machine.apply(&self.entries);
-        ApplyDone { entries: self.entries, responses }
+        ApplyDone { incarnation: self.incarnation, entries: self.entries, responses }
     }
 }
 
 /// An apply job's completion, for [`Driver::apply_done`].
 #[derive(Clone, Debug)]
 pub struct ApplyDone<R> {
+    incarnation: u64,
     entries: Entries,
     responses: Vec<R>,
 }
@@ -134,11 +136,14 @@ pub struct ApplyDone<R> {
 #[derive(Clone, Debug)]
 pub struct Driver<R> {
     raft: Raft,
+    incarnation: u64,
     actions: Vec<Action>,
     writes: Vec<Write>,
-    writing: bool,
+    /// The last write of the job under way.
+    writing: Option<Seq>,
     applies: VecDeque<Entries>,
-    applying: bool,
+    /// The last entry of the job under way.
+    applying: Option<LogId>,
     applied: Index,
     sends: Vec<(NodeId, Message)>,
     outcomes: Vec<Outcome<R>>,
@@ -160,17 +165,18 @@ impl<R: Clone> Driver<R> {
         persisted: Persisted,
         now: Timestamp,
     ) -> Result<Driver<R>, RestoreError> {
-        let applied = match &persisted {
-            Persisted::Bootstrap { .. } => 0,
-            Persisted::Loaded { applied, .. } => *applied,
+        let (applied, incarnation) = match &persisted {
+            Persisted::Bootstrap { incarnation, .. } => (0, *incarnation),
+            Persisted::Loaded { applied, incarnation, .. } => (*applied, *incarnation),
         };
         let mut driver = Driver {
             raft: Raft::restore(config, persisted, now)?,
+            incarnation,
             actions: Vec::new(),
             writes: Vec::new(),
-            writing: false,
+            writing: None,
             applies: VecDeque::new(),
-            applying: false,
+            applying: None,
             applied,
             sends: Vec::new(),
             outcomes: Vec::new(),
@@ -248,16 +254,18 @@ impl<R: Clone> Driver<R> {
 
     /// The next group commit, unless one is under way or there is nothing to write.
     pub fn next_write(&mut self) -> Option<WriteJob> {
-        if self.writing || self.writes.is_empty() {
+        if self.writing.is_some() {
             return None;
         }
-        self.writing = true;
+        self.writing = Some(self.writes.last()?.seq);
         Some(WriteJob { writes: std::mem::take(&mut self.writes) })
     }
 
-    /// Takes a write job's completion.
+    /// Takes a write job's completion. One of an earlier life changes nothing.
     pub fn write_done(&mut self, done: WriteDone, at: Timestamp) {
-        self.writing = false;
+        if self.writing == Some(done.last) {
+            self.writing = None;
+        }
         let input = match done.result {
             Ok(()) => Input::Written { seq: done.last },
             Err(_) => Input::WriteFailed { seq: done.first },
@@ -267,17 +275,21 @@ impl<R: Clone> Driver<R> {
 
     /// The next entries to apply, unless some are being applied or there are none.
     pub fn next_apply(&mut self) -> Option<ApplyJob> {
-        if self.applying {
+        if self.applying.is_some() {
             return None;
         }
         let entries = self.applies.pop_front()?;
-        self.applying = true;
-        Some(ApplyJob { entries })
+        self.applying = entries.last();
+        Some(ApplyJob { incarnation: self.incarnation, entries })
     }
 
-    /// Takes an apply job's completion.
+    /// Takes an apply job's completion. One of an earlier life changes nothing: it speaks of another
+    /// state machine.
     pub fn apply_done(&mut self, done: ApplyDone<R>, at: Timestamp) {
-        self.applying = false;
+        if done.incarnation != self.incarnation || self.applying != done.entries.last() {
+            return;
+        }
+        self.applying = None;
         for (entry, response) in done.entries.iter().zip(done.responses) {
             self.applied = entry.log_id.index;
             self.settle(entry.log_id, &response);

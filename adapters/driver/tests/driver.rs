@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quorate_core::{
     AppendAnswer, AppendOutcome, AppendRequest, Body, Config, Configuration, Entries, EntryRef,
-    Halt, LogId, Message, NodeId, Payload, Refusal, RoleKind, Timestamp, VoteAnswer, commands,
+    Halt, LogId, Message, NodeId, Payload, Refusal, RoleKind, Seq, Timestamp, VoteAnswer,
+    VoteRequest, commands,
 };
 use quorate_driver::{Driver, LogStore, MemoryStore, Outcome, StateMachine, StoreError};
 
@@ -187,4 +188,27 @@ fn after_a_failed_write_what_was_accepted_is_unknown_and_nothing_more_is_done() 
     assert_eq!(driver.drain_outcomes().collect::<Vec<_>>(), refused);
     assert!(driver.next_write().is_none() && driver.next_apply().is_none());
     assert_eq!(driver.drain_sends().next(), None);
+}
+
+#[test]
+fn a_completion_of_an_earlier_life_ends_no_job_of_this_one() {
+    let mut store = MemoryStore::new();
+    let mut earlier = driver(1, &mut store);
+    run(&mut earlier, &mut store);
+    earlier.propose(proposals(1..2), NOW);
+    let late_write = earlier.next_write().expect("a write").run(&mut store);
+    earlier.write_done(late_write.clone(), NOW);
+    let late_apply = earlier.next_apply().expect("an apply").run(&mut Echo);
+
+    let mut driver = driver(1, &mut store);
+    let write = driver.next_write().expect("a lone voter's candidacy is written");
+    driver.write_done(late_write, NOW);
+    let vote = VoteRequest { last: LogId::ZERO, campaign: Seq::default() };
+    let message = Message { term: 9, body: Body::VoteRequest(vote) };
+    driver.receive(NodeId::of(2), message, NOW);
+    assert_eq!(driver.next_write(), None, "the first write is still under way");
+    driver.write_done(write.run(&mut store), NOW);
+    assert!(driver.next_write().is_some(), "the new term is written");
+    driver.apply_done(late_apply, NOW);
+    assert_eq!(driver.applied(), 0, "this life's state machine has applied nothing");
 }

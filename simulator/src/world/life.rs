@@ -308,10 +308,6 @@ impl World {
         let Some(running) = node.life.as_mut().filter(|_| node.lives == life) else {
             return Ok(());
         };
-        if running.writing.is_some() {
-            self.push(MILLISECOND, Event::LateCompletion { node: number, life });
-            return Ok(());
-        }
         let Some(job) = node.late.take() else { return Ok(()) };
         let before = running.driver.raft().status().stale_completions;
         running.driver.write_done(job.done(Ok(())), time);
