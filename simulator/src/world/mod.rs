@@ -127,6 +127,8 @@ pub struct World {
     /// Faults whose event has come, with its cause.
     struck: Vec<(usize, u64)>,
     healed_at: Option<Nanos>,
+    /// The newest commit index of any node at that time.
+    committed_at_healing: Index,
     write_since_heal: bool,
     finished: bool,
     stats: Stats,
@@ -177,6 +179,7 @@ impl World {
             triggers: Vec::new(),
             struck: Vec::new(),
             healed_at: None,
+            committed_at_healing: 0,
             write_since_heal: false,
             finished: false,
             stats: Stats::default(),

@@ -1,11 +1,12 @@
 //! The end of a run: everything heals, and the group must come back; then all is judged once more.
 
-use quorate_core::{LogId, RoleKind};
+use quorate_core::{LogId, Nanos, RoleKind};
 
 use super::{Event, LIVENESS_TIMEOUTS, World};
 use crate::{
     history::{Ask, Told},
     linearize::{Verdict, judge},
+    node::Node,
     oracle::Violation,
     profile::MILLISECOND,
 };
@@ -17,6 +18,8 @@ impl World {
     /// All faults end.
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.healed_at = Some(self.now);
+        let views = self.nodes.iter().filter_map(|node| node.life.as_ref()).map(|life| life.view);
+        self.committed_at_healing = views.map(|view| view.commit).max().unwrap_or(0);
         self.network.heal();
         self.triggers.clear();
         self.struck.clear();
@@ -43,11 +46,22 @@ impl World {
         let missing = self.missing();
         let Some(what) = missing else { return self.finish() };
         let waited = self.now - self.healed_at.unwrap_or(self.now);
-        if waited >= LIVENESS_TIMEOUTS * self.settings.election_timeout {
+        let timeouts = LIVENESS_TIMEOUTS * self.settings.election_timeout;
+        if waited >= timeouts.saturating_add(self.work_left()) {
             return Err(Violation::Stuck { timeouts: LIVENESS_TIMEOUTS, what });
         }
         self.push(5 * MILLISECOND, Event::Inspect);
         Ok(())
+    }
+
+    /// How long state machines may take for what was committed before the healing: after a restart
+    /// that is the whole log. While any node does not know all of it to be committed, no time is
+    /// added.
+    fn work_left(&self) -> Nanos {
+        let committed = self.committed_at_healing;
+        let knows =
+            |node: &Node| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
+        if self.nodes.iter().all(knows) { committed * self.settings.apply_spread } else { 0 }
     }
 
     /// What the group still lacks.
@@ -59,16 +73,15 @@ impl World {
         if let Some(client) = self.clients.iter().find(|client| client.pending.is_some()) {
             return Some(format!("client {} still waits", client.number));
         }
-        let leads = |node: &&crate::node::Node| {
+        let leads = |node: &&Node| {
             node.life.as_ref().is_some_and(|life| life.view.role == RoleKind::Leader)
         };
         let Some(leader) = self.nodes.iter().filter(leads).max_by_key(|node| term(node)) else {
             return Some("nobody leads".to_owned());
         };
         let last = leader.life.as_ref().map_or(0, |life| life.view.last.index);
-        let lags = |node: &&crate::node::Node| {
-            node.life.as_ref().is_none_or(|life| life.driver.applied() != last)
-        };
+        let lags =
+            |node: &&Node| node.life.as_ref().is_none_or(|life| life.driver.applied() != last);
         let behind = self.nodes.iter().find(lags)?;
         Some(format!("node {} has not applied {last}; {}", behind.number, describe(behind)))
     }
@@ -130,11 +143,11 @@ impl World {
     }
 }
 
-fn term(node: &crate::node::Node) -> u64 {
+fn term(node: &Node) -> u64 {
     node.life.as_ref().map_or(0, |life| life.view.term)
 }
 
-fn describe(node: &crate::node::Node) -> String {
+fn describe(node: &Node) -> String {
     match &node.life {
         None => format!("node {} is down", node.number),
         Some(life) => format!(
