@@ -1,16 +1,18 @@
 //! What a node wants done: everything that [`Raft::step`](crate::Raft::step) answers.
 //!
 //! Notices are handled in list order before anything later is stepped. Writes take effect by
-//! `seq`. State machine work goes by index. Across kinds, and for [`Action::Send`], any order and
-//! any delay are safe, and a send may be lost: nothing is emitted before it is allowed.
+//! `seq`. State machine work goes by index. Across kinds, and for [`Action::Send`],
+//! [`Action::ReadLog`] and [`Action::SendSnapshot`], any order and any delay are safe, and what is
+//! sent may be lost: nothing is emitted before it is allowed.
 
 use alloc::sync::Arc;
 
 use crate::{
     configuration::Configuration,
     entries::Entries,
+    membership::ChangeError,
     message::Message,
-    types::{Index, LogId, Nanos, NodeId, RequestId, Seq, Term},
+    types::{Index, LogId, Nanos, NodeId, RequestId, Seq, Term, Timestamp, Token},
 };
 
 /// Something to do.
@@ -49,6 +51,19 @@ pub enum Action {
         /// The leader of this term, where known.
         leader: Option<NodeId>,
     },
+    /// Notice: this node leads no more, after a transfer that it was asked for.
+    Transferred {
+        /// From the transfer.
+        request: RequestId,
+    },
+    /// Notice: until then, by this node's clock, reads need no round (dissertation §6.4.1); none
+    /// takes back what was published before. Only where
+    /// [`Config::publish_lease`](crate::Config::publish_lease) is set. Until the time has passed or
+    /// [`Input::LeaseClosed`](crate::Input::LeaseClosed) came, the node helps no other leader.
+    Lease {
+        /// The end.
+        until: Option<Timestamp>,
+    },
     /// Notice: the embedder broke the contract; the input had no effect.
     Misuse(Misuse),
     /// Notice: the end. From now on every input yields nothing.
@@ -60,6 +75,42 @@ pub enum Action {
     Apply {
         /// What to apply.
         entries: Entries,
+    },
+    /// Put this received snapshot, which is the newest that was written, in place of the state
+    /// machine's state, after all that was given to apply before; then step
+    /// [`Input::Applied`](crate::Input::Applied) with its index.
+    Install {
+        /// Which.
+        meta: Arc<SnapshotMeta>,
+    },
+    /// This received snapshot is of no use: remove it.
+    Discard {
+        /// Which.
+        meta: Arc<SnapshotMeta>,
+    },
+    /// Read entries back from the log store, the first at least, then step
+    /// [`Input::LogRead`](crate::Input::LogRead).
+    ReadLog {
+        /// Comes back with the answer.
+        token: Token,
+        /// The first entry.
+        from: Index,
+        /// The last entry that is of use.
+        through: Index,
+        /// The term of the last.
+        last_term: Term,
+        /// What they may cost together; the first always may. Bytes.
+        max_bytes: u64,
+    },
+    /// See to it that `to` gets the newest snapshot, this one or a later one, unless it is on its
+    /// way already. Any number of losses is safe: this comes again.
+    SendSnapshot {
+        /// To whom.
+        to: NodeId,
+        /// This node's term, to be sent along.
+        term: Term,
+        /// What the snapshot stands for, to be sent along.
+        meta: Arc<SnapshotMeta>,
     },
     /// Send this, if possible.
     Send {
@@ -74,7 +125,8 @@ pub enum Action {
 /// [`Written`](crate::Input::Written).
 ///
 /// After it the disk holds `hard_state`; the log below `truncate_from` as it was, then `entries`;
-/// and `snapshot`, where one is named.
+/// and `snapshot`, where one is named. The log then begins behind `discard_through`, which may lie
+/// beyond its end: so it does where a snapshot takes the place of the whole log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Write {
@@ -101,17 +153,18 @@ pub struct HardState {
     /// Who has this node's vote in `term`. Never changes within a term once set.
     pub voted_for: Option<NodeId>,
     /// The longest time for which an answer to a leader has promised neither vote nor candidacy,
-    /// in nanoseconds; kept in full after a restart. First 0; only grows.
+    /// in nanoseconds; kept in full after a restart. First 0; falls only when every longer promise
+    /// has passed.
     pub promise: Nanos,
 }
 
-/// What a snapshot stands for.
+/// What a snapshot stands for (paper §7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotMeta {
     /// The last entry it covers.
     pub last: LogId,
-    /// The members at that entry.
+    /// The members at that entry; both halves, where it is joint.
     pub configuration: Arc<Configuration>,
 }
 
@@ -168,6 +221,34 @@ pub enum Refusal {
     /// No quorum confirmed the leader within an election timeout.
     #[error("no quorum confirmed the leader in time")]
     NoQuorum,
+    /// The leader is handing over: ask again in a moment.
+    #[error("the leadership is being transferred to node {to}")]
+    Transferring {
+        /// To whom.
+        to: NodeId,
+    },
+    /// The transfer was not done in time; this node may lead on.
+    #[error("the transfer was not done within transfer_timeout")]
+    TransferTimedOut,
+    /// Nobody, or not this one, can take over.
+    #[error("no voter can take over: it must be another, and may not have priority 0")]
+    NoTarget,
+    /// One change of members at a time.
+    #[error("the configuration at {index} is still under way")]
+    ChangeInFlight {
+        /// Where it stands.
+        index: Index,
+    },
+    /// The leader has not committed an entry of its term yet: ask again in a moment (the bug of
+    /// single-server changes, 2015).
+    #[error("the leader has committed nothing in its term yet")]
+    TermNotCommitted,
+    /// There can be no such change.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The disk is nearly full: take a snapshot, or make room.
+    #[error("the disk's space is below its reserve")]
+    NoSpace,
     /// The node has stopped for good.
     #[error("the node has halted")]
     Halted,
@@ -181,6 +262,8 @@ pub enum Limit {
     UncommittedBytes,
     /// `max_pending_reads`
     PendingReads,
+    /// One transfer at a time.
+    Transfers,
 }
 
 impl core::fmt::Display for Limit {
@@ -188,6 +271,7 @@ impl core::fmt::Display for Limit {
         out.write_str(match self {
             Limit::UncommittedBytes => "max_uncommitted_bytes",
             Limit::PendingReads => "max_pending_reads",
+            Limit::Transfers => "one transfer at a time",
         })
     }
 }
@@ -210,6 +294,31 @@ pub enum Misuse {
         /// The last index given.
         given: Index,
     },
+    /// A snapshot of what was not applied yet, or is not durable in the log.
+    #[error("a snapshot at {index}, but only {applied} is applied and durable")]
+    SnapshotAhead {
+        /// The index reported.
+        index: Index,
+        /// The last index applied and durable.
+        applied: Index,
+    },
+    /// A received snapshot whose name cannot be true.
+    #[error("the snapshot {last:?} of term {term} cannot be")]
+    BadSnapshot {
+        /// What it stands for.
+        last: LogId,
+        /// The sender's term.
+        term: Term,
+    },
+    /// An answer to a question that was never asked.
+    #[error("log read {token:?} was never asked for")]
+    NeverAsked {
+        /// The answer's name.
+        token: Token,
+    },
+    /// Knobs out of range, or of another node.
+    #[error("the new knobs are out of range, or another node's")]
+    BadConfig,
 }
 
 /// Why a node stopped for good.
@@ -234,4 +343,19 @@ pub enum Halt {
     /// The last term or index is used up.
     #[error("terms or indexes are used up")]
     Exhausted,
+    /// The log store has lost an entry that was durable.
+    #[error("the log store does not find the durable entry {index}")]
+    LogLost {
+        /// Which.
+        index: Index,
+    },
+    /// The group has gone on to a protocol that this version does not speak.
+    #[error("the group speaks protocol {version}, which is newer than this node")]
+    UnknownProtocol {
+        /// Which.
+        version: u16,
+    },
+    /// As asked for.
+    #[error("stopped")]
+    Stopped,
 }

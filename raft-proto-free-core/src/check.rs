@@ -62,7 +62,9 @@ impl Raft {
 
     fn is_progress_sound(&self) -> bool {
         let order = [self.applied, self.given, self.commit, self.log.last().index];
-        order.is_sorted() && self.log.base().index <= self.given
+        let snapshot = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.last.index);
+        let meets = self.log.base().index <= snapshot && snapshot <= self.commit;
+        order.is_sorted() && meets
     }
 
     fn is_role_sound(&self) -> bool {
@@ -89,20 +91,21 @@ impl Raft {
                 peer.match_index < peer.next_index
                     && peer.next_index <= last + 1
                     && peer.round <= leader.round
+                    && peer.lease_contact <= peer.contact
+                    && peer.seat == self.configuration().seat(peer.id)
             })
+            && leader.seat == self.configuration().seat(self.config.node)
     }
 
     fn is_accounting_sound(&self) -> bool {
-        let sum = |costs: &alloc::collections::VecDeque<(u64, u64)>| {
-            costs.iter().map(|(_, cost)| cost).sum::<u64>()
-        };
         let leads = match &self.role {
             Role::Leader(leader) => {
-                leader.uncommitted_bytes == sum(&leader.uncommitted)
+                leader.uncommitted_bytes
+                    == leader.uncommitted.iter().map(|(_, cost)| cost).sum::<u64>()
                     && leader.reads.len() <= self.config.max_pending_reads as usize
             }
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => true,
         };
-        leads && self.unapplied_bytes == sum(&self.unapplied)
+        leads && self.unapplied_bytes == self.unapplied.iter().map(|(_, cost)| cost).sum::<u64>()
     }
 }

@@ -5,7 +5,7 @@ use crate::types::{Nanos, Timestamp};
 /// Time since the node was restored, and the reading it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Clock {
-    /// Sum of forward differences. Starts at 0; never falls.
+    /// Sum of forward differences. Starts at 1, so that 0 can stand for never; never falls.
     now: Nanos,
     /// The last reading.
     read: Timestamp,
@@ -13,7 +13,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new(read: Timestamp) -> Clock {
-        Clock { now: 0, read }
+        Clock { now: 1, read }
     }
 
     pub(crate) fn now(&self) -> Nanos {

@@ -3,6 +3,7 @@
 use crate::types::{Nanos, NodeId};
 
 const MS: Nanos = 1_000_000;
+const HOUR: Nanos = 3_600_000 * MS;
 const MIB: u64 = 1024 * 1024;
 
 /// The knobs of one node. All members of a group may differ in them, within reason.
@@ -38,9 +39,39 @@ pub struct Config {
     pub max_unapplied_bytes: u64,
     /// Reads that may wait for a round. 1 to 2^24; default 65,536.
     pub max_pending_reads: u32,
+    /// Durable entries that stay in memory, for peers and the state machine; older ones are read
+    /// back with [`ReadLog`](crate::Action::ReadLog). What is not durable stays in any case, and a
+    /// batch goes as a whole. Bytes; default 16 MiB.
+    pub cache_bytes: u64,
+    /// Entries that stay in the log behind a snapshot, so that a follower that lags a little needs
+    /// none. Default 10,000.
+    pub retain_entries: u64,
+    /// How much this node should rather lead than others. A lower one waits longer before it
+    /// campaigns, and hands over to a higher one that has caught up; 0 votes, but never campaigns.
+    /// 0 to 100; default 100.
+    pub priority: u8,
+    /// For how long a transfer may hold up proposals. Nanoseconds; 1 ms to 1 h; default 500 ms.
+    pub transfer_timeout: Nanos,
+    /// While its oldest write is older than this, a node does not lead, campaign or take over: its
+    /// disk must not keep the group from moving. Nanoseconds; at least `election_timeout`; default
+    /// 5 s.
+    pub write_stall_limit: Nanos,
+    /// Whether lease reads rest on the lease. Needs a clock that counts time asleep. Default yes.
+    pub lease_reads: bool,
+    /// By how much a clock may run too fast or too slow. Parts per million; up to 100,000; default
+    /// 1,000.
+    pub max_clock_drift_ppm: u32,
+    /// Whether [`Lease`](crate::Action::Lease) notices tell other threads of the lease. Default no.
+    pub publish_lease: bool,
+    /// Whether entries may be applied before they are durable here. Only for a state machine that
+    /// lives in memory. Default no.
+    pub apply_before_durable: bool,
 }
 
 impl Config {
+    /// The highest [`priority`](Config::priority), and the default.
+    pub const PRIORITY_MAX: u8 = 100;
+
     /// The defaults for `node`. `seed` should differ from one group to the next.
     pub fn new(node: NodeId, seed: u64) -> Config {
         Config {
@@ -56,6 +87,15 @@ impl Config {
             max_apply_bytes: MIB,
             max_unapplied_bytes: 16 * MIB,
             max_pending_reads: 65_536,
+            cache_bytes: 16 * MIB,
+            retain_entries: 10_000,
+            priority: Config::PRIORITY_MAX,
+            transfer_timeout: 500 * MS,
+            write_stall_limit: 5_000 * MS,
+            lease_reads: true,
+            max_clock_drift_ppm: 1_000,
+            publish_lease: false,
+            apply_before_durable: false,
         }
     }
 
@@ -65,7 +105,7 @@ impl Config {
     /// [`ConfigError`] names the first that is not, with its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let half = self.election_timeout / 2;
-        within("election_timeout", self.election_timeout, MS, 3_600_000 * MS)?;
+        within("election_timeout", self.election_timeout, MS, HOUR)?;
         within("heartbeat_interval", self.heartbeat_interval, MS / 10, half)?;
         within("commit_notify_delay", self.commit_notify_delay, 0, self.heartbeat_interval)?;
         within("max_message_bytes", self.max_message_bytes, 1024, 1024 * MIB)?;
@@ -74,7 +114,11 @@ impl Config {
         within("max_uncommitted_bytes", self.max_uncommitted_bytes, 1, u64::MAX)?;
         within("max_apply_bytes", self.max_apply_bytes, 1, 1024 * MIB)?;
         within("max_unapplied_bytes", self.max_unapplied_bytes, 1, u64::MAX)?;
-        within("max_pending_reads", self.max_pending_reads.into(), 1, 1 << 24)
+        within("max_pending_reads", self.max_pending_reads.into(), 1, 1 << 24)?;
+        within("priority", self.priority.into(), 0, Config::PRIORITY_MAX.into())?;
+        within("transfer_timeout", self.transfer_timeout, MS, HOUR)?;
+        within("write_stall_limit", self.write_stall_limit, self.election_timeout, 24 * HOUR)?;
+        within("max_clock_drift_ppm", self.max_clock_drift_ppm.into(), 0, 100_000)
     }
 }
 

@@ -1,10 +1,9 @@
 //! What the own disk surely holds. Knows the order of writes; knows nothing of roles or peers.
 
-use alloc::collections::VecDeque;
-
 use crate::{
     action::{HardState, Misuse},
-    types::{Index, Nanos, Seq, Term, Token},
+    queue::Queue,
+    types::{Index, Nanos, Seq, Term},
 };
 
 /// A write that was asked for and is not yet known to be durable.
@@ -16,37 +15,28 @@ struct Pending {
     /// What this write replaces lies at or behind this index.
     truncate_from: Index,
     hard_state: HardState,
+    /// When it was asked for.
+    since: Nanos,
 }
 
 /// Which writes are durable, and what that makes durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Durability {
-    incarnation: u64,
     /// The number of the last write asked for. Starts at 0.
     issued: u64,
     /// The number of the last write known durable. Always at most `issued`.
     completed: u64,
-    pending: VecDeque<Pending>,
+    pending: Queue<Pending>,
     /// The log through here is durable and no outstanding write replaces it.
     last: Index,
     /// What a restart would surely find, at least.
     hard_state: HardState,
-    /// Completions of an earlier life, or of what was complete already.
-    stale: u64,
 }
 
 impl Durability {
     /// At the start of a life all that was loaded is durable.
-    pub(crate) fn new(incarnation: u64, last: Index, hard_state: HardState) -> Durability {
-        Durability {
-            incarnation,
-            issued: 0,
-            completed: 0,
-            pending: VecDeque::new(),
-            last,
-            hard_state,
-            stale: 0,
-        }
+    pub(crate) fn new(last: Index, hard_state: HardState) -> Durability {
+        Durability { issued: 0, completed: 0, pending: Queue::new(), last, hard_state }
     }
 
     pub(crate) fn last(&self) -> Index {
@@ -70,12 +60,29 @@ impl Durability {
         self.issued
     }
 
-    pub(crate) fn stale(&self) -> u64 {
-        self.stale
+    /// Whether every write that was asked for is done.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.completed == self.issued
+    }
+
+    /// When the oldest write that is not done was asked for.
+    pub(crate) fn waiting_since(&self) -> Option<Nanos> {
+        self.pending.front().map(|write| write.since)
+    }
+
+    /// Gives memory back while nothing happens.
+    pub(crate) fn rest(&mut self) {
+        self.pending.rest();
     }
 
     /// Names the next write, after which the log ends with `last`.
-    pub(crate) fn issue(&mut self, last: Index, truncate_from: Index, state: HardState) -> Seq {
+    pub(crate) fn issue(
+        &mut self,
+        last: Index,
+        truncate_from: Index,
+        state: HardState,
+        now: Nanos,
+    ) -> u64 {
         self.issued += 1;
         self.last = self.last.min(truncate_from - 1);
         self.pending.push_back(Pending {
@@ -83,19 +90,20 @@ impl Durability {
             last,
             truncate_from,
             hard_state: state,
+            since: now,
         });
-        Token { incarnation: self.incarnation, number: self.issued }
+        self.issued
     }
 
-    /// Takes the completion of `seq` and of all before it; true if it is news.
-    pub(crate) fn complete(&mut self, seq: Seq) -> Result<bool, Misuse> {
-        if seq.incarnation > self.incarnation
-            || (seq.incarnation == self.incarnation && seq.number > self.issued)
+    /// Takes the completion of `seq` and of all before it, in this life, which is `incarnation`;
+    /// true if it is news.
+    pub(crate) fn complete(&mut self, seq: Seq, incarnation: u64) -> Result<bool, Misuse> {
+        if seq.incarnation > incarnation
+            || (seq.incarnation == incarnation && seq.number > self.issued)
         {
             return Err(Misuse::NeverIssued { seq });
         }
-        if seq.incarnation < self.incarnation || seq.number <= self.completed {
-            self.stale += 1;
+        if seq.incarnation < incarnation || seq.number <= self.completed {
             return Ok(false);
         }
         self.completed = seq.number;
@@ -106,8 +114,9 @@ impl Durability {
             }
         }
         // Only what no later outstanding write replaces.
-        let replaced = self.pending.iter().map(|write| write.truncate_from - 1).min();
-        self.last = self.last.min(replaced.unwrap_or(Index::MAX));
+        for write in self.pending.iter() {
+            self.last = self.last.min(write.truncate_from - 1);
+        }
         Ok(true)
     }
 
@@ -121,45 +130,50 @@ impl Durability {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Token;
 
     const STATE: HardState = HardState { term: 1, voted_for: None, promise: 0 };
 
+    fn seq(number: u64) -> Token {
+        Token { incarnation: 1, number }
+    }
+
     #[test]
     fn a_completion_makes_durable_only_what_no_later_write_replaces() {
-        let mut disk = Durability::new(1, 0, STATE);
-        let first = disk.issue(10, 1, STATE);
-        disk.issue(7, 5, STATE);
-        assert_eq!(disk.complete(first), Ok(true));
+        let mut disk = Durability::new(0, STATE);
+        let first = disk.issue(10, 1, STATE, 1);
+        disk.issue(7, 5, STATE, 1);
+        assert_eq!(disk.complete(seq(first), 1), Ok(true));
         assert_eq!(disk.last(), 4);
     }
 
     #[test]
     fn a_truncation_takes_durability_away_before_it_is_written() {
-        let mut disk = Durability::new(1, 10, STATE);
-        let seq = disk.issue(6, 6, STATE);
+        let mut disk = Durability::new(10, STATE);
+        let number = disk.issue(6, 6, STATE, 1);
         assert_eq!(disk.last(), 5);
-        assert_eq!(disk.complete(seq), Ok(true));
+        assert_eq!(disk.complete(seq(number), 1), Ok(true));
         assert_eq!(disk.last(), 6);
     }
 
     #[test]
     fn a_completion_of_another_life_changes_nothing() {
-        let mut disk = Durability::new(2, 0, STATE);
-        disk.issue(3, 1, STATE);
-        assert_eq!(disk.complete(Token { incarnation: 1, number: 1 }), Ok(false));
-        assert_eq!((disk.last(), disk.stale()), (0, 1));
+        let mut disk = Durability::new(0, STATE);
+        disk.issue(3, 1, STATE, 1);
+        assert_eq!(disk.complete(seq(1), 2), Ok(false));
+        assert_eq!(disk.last(), 0);
         let future = Token { incarnation: 3, number: 1 };
-        assert_eq!(disk.complete(future), Err(Misuse::NeverIssued { seq: future }));
+        assert_eq!(disk.complete(future, 2), Err(Misuse::NeverIssued { seq: future }));
     }
 
     #[test]
     fn a_completion_covers_all_writes_before_it() {
-        let mut disk = Durability::new(1, 0, STATE);
-        disk.issue(1, 1, STATE);
-        disk.issue(2, 2, STATE);
-        let third = disk.issue(3, 3, HardState { term: 2, ..STATE });
-        disk.issue(4, 4, STATE);
-        assert_eq!(disk.complete(third), Ok(true));
+        let mut disk = Durability::new(0, STATE);
+        disk.issue(1, 1, STATE, 1);
+        disk.issue(2, 2, STATE, 1);
+        let third = disk.issue(3, 3, HardState { term: 2, ..STATE }, 1);
+        disk.issue(4, 4, STATE, 1);
+        assert_eq!(disk.complete(seq(third), 1), Ok(true));
         assert_eq!((disk.last(), disk.term()), (3, 2));
     }
 }

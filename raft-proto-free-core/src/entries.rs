@@ -4,14 +4,13 @@
 //! any action, so nothing outside this module may branch on it.
 
 use alloc::sync::Arc;
-#[cfg(feature = "serde")]
-use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::{
+    batch::{Batch, Commands},
     configuration::Configuration,
     types::{INDEX_LIMIT, Index, LogId, TERM_LIMIT, Term},
 };
@@ -36,16 +35,11 @@ impl Payload {
     pub fn cost(&self) -> u64 {
         match self {
             Payload::Noop => ENTRY_OVERHEAD_BYTES,
-            Payload::Configuration(members) => {
-                ENTRY_OVERHEAD_BYTES + 8 * members.voters().len() as u64
-            }
+            Payload::Configuration(members) => ENTRY_OVERHEAD_BYTES + members.cost(),
             Payload::Command(command) => ENTRY_OVERHEAD_BYTES + command.len() as u64,
         }
     }
 }
-
-/// The commands of one proposal: one shared allocation all the way to the state machine.
-pub type Commands = Arc<[Payload]>;
 
 /// Makes [`Commands`] of byte strings.
 pub fn commands<C: Into<Bytes>>(list: impl IntoIterator<Item = C>) -> Commands {
@@ -59,108 +53,6 @@ pub struct EntryRef<'a> {
     pub log_id: LogId,
     /// What it says.
     pub payload: &'a Payload,
-}
-
-/// Consecutive entries of one term, or a part of them. Never empty.
-#[derive(Clone, Debug)]
-pub(crate) struct Batch {
-    shared: Arc<Shared>,
-    offset: u32,
-    len: u32,
-}
-
-#[derive(Debug)]
-struct Shared {
-    /// The name of `payloads[0]`.
-    first: LogId,
-    payloads: Commands,
-    /// Cost of all `payloads`.
-    cost: u64,
-    /// Whether any of `payloads` is a configuration: rare, and so not looked for twice.
-    has_configuration: bool,
-}
-
-impl Batch {
-    /// None where `payloads` is empty or longer than a batch can be.
-    pub(crate) fn new(first: LogId, payloads: Commands) -> Option<Batch> {
-        let len = u32::try_from(payloads.len()).ok().filter(|len| *len > 0)?;
-        let cost = payloads.iter().map(Payload::cost).sum();
-        let has_configuration =
-            payloads.iter().any(|payload| matches!(payload, Payload::Configuration(_)));
-        let shared = Arc::new(Shared { first, payloads, cost, has_configuration });
-        Some(Batch { shared, offset: 0, len })
-    }
-
-    pub(crate) fn term(&self) -> Term {
-        self.shared.first.term
-    }
-
-    pub(crate) fn first_index(&self) -> Index {
-        self.shared.first.index + u64::from(self.offset)
-    }
-
-    pub(crate) fn last_index(&self) -> Index {
-        self.first_index() + u64::from(self.len) - 1
-    }
-
-    pub(crate) fn last(&self) -> LogId {
-        LogId::new(self.term(), self.last_index())
-    }
-
-    pub(crate) fn payloads(&self) -> &[Payload] {
-        &self.shared.payloads[self.offset as usize..(self.offset + self.len) as usize]
-    }
-
-    /// The configurations among the entries, with their places.
-    pub(crate) fn configurations(&self) -> impl Iterator<Item = (Index, &Arc<Configuration>)> {
-        let searched = if self.shared.has_configuration { self.payloads() } else { &[] };
-        searched.iter().zip(self.first_index()..).filter_map(|(payload, index)| match payload {
-            Payload::Configuration(configuration) => Some((index, configuration)),
-            Payload::Noop | Payload::Command(_) => None,
-        })
-    }
-
-    pub(crate) fn cost(&self) -> u64 {
-        if self.len as usize == self.shared.payloads.len() {
-            return self.shared.cost;
-        }
-        self.payloads().iter().map(Payload::cost).sum()
-    }
-
-    /// The part from `from` through `through`, both within the batch.
-    pub(crate) fn slice(&self, from: Index, through: Index) -> Batch {
-        debug_assert!(
-            self.first_index() <= from && from <= through && through <= self.last_index()
-        );
-        Batch {
-            shared: self.shared.clone(),
-            offset: self.offset + (from - self.first_index()) as u32,
-            len: (through - from + 1) as u32,
-        }
-    }
-
-    /// As many of its first entries as cost at most `left`; one at least where `force` is set.
-    pub(crate) fn fitting(&self, left: u64, force: bool) -> Option<Batch> {
-        if self.cost() <= left {
-            return Some(self.clone());
-        }
-        let mut used = 0;
-        let costs = self.payloads().iter().map(Payload::cost);
-        let fits = costs.take_while(|cost| {
-            used += cost;
-            used <= left
-        });
-        let count = (fits.count() as u64).max(u64::from(force));
-        (count > 0).then(|| self.slice(self.first_index(), self.first_index() + count - 1))
-    }
-
-    fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
-        let (term, first) = (self.term(), self.first_index());
-        self.payloads()
-            .iter()
-            .zip(first..)
-            .map(move |(payload, index)| EntryRef { log_id: LogId::new(term, index), payload })
-    }
 }
 
 /// Consecutive log entries; may be empty. Terms never fall.
@@ -253,7 +145,7 @@ impl Entries {
 
     /// How many there are.
     pub fn len(&self) -> u64 {
-        self.batches.iter().map(|batch| u64::from(batch.len)).sum()
+        self.batches.iter().map(|batch| u64::from(batch.len())).sum()
     }
 
     /// The first entry's name.
@@ -363,9 +255,11 @@ impl fmt::Debug for Entries {
 mod encoding {
     //! As a list of (term, index, payload), so that grouping leaves no trace.
 
+    use alloc::vec::Vec;
+
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    use super::{Entries, LogId, Payload, Vec};
+    use super::{Entries, LogId, Payload};
 
     impl Serialize for Entries {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -378,7 +272,7 @@ mod encoding {
             let list = Vec::<(LogId, Payload)>::deserialize(deserializer)?;
             let mut entries = Entries::new();
             for (log_id, payload) in list {
-                entries.append(log_id, [payload].into()).map_err(D::Error::custom)?;
+                entries.append(log_id, payload.into()).map_err(D::Error::custom)?;
             }
             Ok(entries)
         }

@@ -1,9 +1,15 @@
 //! What can happen to a node: everything that [`Raft::step`](crate::Raft::step) takes.
 
+use alloc::{sync::Arc, vec::Vec};
+
 use crate::{
-    entries::Commands,
+    action::SnapshotMeta,
+    batch::Commands,
+    config::Config,
+    entries::Entries,
+    membership::MemberChange,
     message::Message,
-    types::{Index, NodeId, RequestId, Seq, Term, Timestamp},
+    types::{Index, NodeId, RequestId, Seq, Term, Timestamp, Token},
 };
 
 /// Something that happened, and when.
@@ -40,11 +46,33 @@ pub enum Input {
         expected_term: Option<Term>,
     },
     /// Name an index such that a state machine that has applied it can answer a linearizable read
-    /// that was invoked now (paper §8, dissertation §6.4). Answered by
-    /// [`ReadReady`](crate::Action::ReadReady) or [`Refused`](crate::Action::Refused).
+    /// that was invoked now (paper §8, dissertation §6.4). On any member: whoever does not lead
+    /// asks the leader. Answered by [`ReadReady`](crate::Action::ReadReady) or
+    /// [`Refused`](crate::Action::Refused). (A *stale* read asks the state machine alone.)
     Read {
         /// Comes back in the answer.
         request: RequestId,
+        /// On what the answer rests.
+        consistency: Consistency,
+    },
+    /// Change the members (paper §6). Answered by [`Accepted`](crate::Action::Accepted), with the
+    /// place of the first of up to two entries, or [`Refused`](crate::Action::Refused).
+    ChangeMembers {
+        /// Comes back in the answer.
+        request: RequestId,
+        /// What is wished, at once. At least one.
+        changes: Vec<MemberChange>,
+        /// Refuse unless this is the leader's term.
+        expected_term: Option<Term>,
+    },
+    /// Hand the leadership to another voter (dissertation §3.10). Answered by
+    /// [`Transferred`](crate::Action::Transferred) once this node leads no more, or by
+    /// [`Refused`](crate::Action::Refused), at the latest after `transfer_timeout`.
+    Transfer {
+        /// Comes back in the answer.
+        request: RequestId,
+        /// To whom; none for the voter that is best prepared.
+        to: Option<NodeId>,
     },
     /// The write of this `seq` and all before it are durable.
     Written {
@@ -58,7 +86,86 @@ pub enum Input {
     },
     /// The state machine has applied everything through this index.
     Applied {
-        /// From the last applied entry.
+        /// From the last applied entry, or from the snapshot installed.
         index: Index,
     },
+    /// What [`Action::ReadLog`](crate::Action::ReadLog) asked for.
+    LogRead {
+        /// From the action.
+        token: Token,
+        /// What was found.
+        found: LogFound,
+    },
+    /// A snapshot of the state machine at this index is durable. The core names it, and lets go
+    /// the entries that it covers. At most the last index applied.
+    SnapshotTaken {
+        /// The last entry that it covers.
+        index: Index,
+    },
+    /// A snapshot came in whole, and is durable under its final name. Answered by
+    /// [`Write`](crate::Action::Write) and then [`Install`](crate::Action::Install), or by
+    /// [`Discard`](crate::Action::Discard).
+    SnapshotReceived {
+        /// The sender's term, from [`SendSnapshot`](crate::Action::SendSnapshot).
+        term: Term,
+        /// What it stands for, from [`SendSnapshot`](crate::Action::SendSnapshot).
+        meta: Arc<SnapshotMeta>,
+    },
+    /// The transport could not reach this peer: what is under way to it is probably lost.
+    PeerUnreachable {
+        /// Which.
+        peer: NodeId,
+    },
+    /// Nobody reads under the published lease any more: see [`Lease`](crate::Action::Lease).
+    LeaseClosed,
+    /// How many entries to keep behind a snapshot for followers that lag: see
+    /// [`Config::retain_entries`](crate::Config::retain_entries).
+    Retain {
+        /// Entries.
+        entries: u64,
+        /// What they may cost together, as far as this life has seen them. Bytes.
+        bytes: u64,
+    },
+    /// Whether the disk is nearly full. A leader then refuses proposals; votes, configurations and
+    /// compaction go on.
+    Space {
+        /// Below the reserve.
+        is_low: bool,
+    },
+    /// Go on with other knobs. `node` and `seed` stay.
+    Reconfigure {
+        /// The knobs.
+        config: Arc<Config>,
+    },
+    /// Fall silent, if nothing is under way: no heartbeat and no deadline until something happens.
+    Quiesce,
+    /// Go on after [`Input::Quiesce`].
+    Wake,
+    /// Hand the leadership over, where this node leads, and halt.
+    Stop,
+}
+
+/// On what the answer to a read rests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Consistency {
+    /// On a round of messages to a quorum. Needs no clock (dissertation §6.4).
+    #[default]
+    Linearizable,
+    /// On the leader's lease where it has one: no message, but clocks must not drift apart by more
+    /// than [`Config::max_clock_drift_ppm`](crate::Config::max_clock_drift_ppm) (dissertation
+    /// §6.4.1). Otherwise on a round.
+    Lease,
+}
+
+/// What the log store found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum LogFound {
+    /// The first of the entries asked for, and any number of those that follow.
+    Entries(Entries),
+    /// They were discarded.
+    Compacted,
+    /// They are not there, and were not discarded.
+    Missing,
 }

@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 
 use crate::{
     action::{Action, Halt},
-    entries::{Batch, Entries},
+    batch::Batch,
+    configuration::PROTOCOL,
+    entries::Entries,
     message::{AppendAnswer, AppendOutcome, AppendRequest, Body},
     raft::Raft,
     role::{Follower, Role},
     status::Drop,
-    types::{Index, LogId, NodeId, Term},
+    types::{Index, LogId, NodeId, Round, Term},
 };
 
 impl Raft {
@@ -23,8 +25,7 @@ impl Raft {
     ) {
         if term < self.hard_state.term {
             // raft:5.1 a leader of an older term learns of ours, and is not followed.
-            let outcome = AppendOutcome::Matched { index: 0 };
-            self.send(from, Body::AppendAnswer(AppendAnswer { round: 0, outcome }), out);
+            self.send_answer(from, 0, AppendOutcome::Matched { index: 0 }, out);
             return;
         }
         if !self.follow(from, term, &request, out) {
@@ -36,7 +37,7 @@ impl Raft {
         }
         let verified = request.entries.last().map_or(request.prev.index, |last| last.index);
         let is_bare = request.entries.is_empty();
-        if !self.take_entries(request.entries, out) {
+        if !self.take_entries(&request.entries, out) {
             return;
         }
         let follower = self.follower();
@@ -46,6 +47,18 @@ impl Raft {
         let commit = request.commit.min(follower.verified);
         self.commit = self.commit.max(commit);
         self.answer_append(from, is_bare, out);
+        self.quiet_down(is_bare, request.quiesce);
+    }
+
+    /// While nothing happens memory is given back; at the leader's word, the timer rests as well.
+    fn quiet_down(&mut self, is_bare: bool, quiesce: bool) {
+        let is_settled = self.applied == self.log.last().index && self.durability.is_idle();
+        let verified = self.follower().verified;
+        let knows_all = is_settled && verified == self.applied;
+        if is_bare && knows_all {
+            self.rest();
+        }
+        self.follower().quiesced = quiesce && knows_all;
     }
 
     /// Recognises the leader of the term and renews the promise to it. False where it cannot be.
@@ -67,11 +80,15 @@ impl Raft {
             // raft:5.2 a candidate that hears from the leader of its term follows it.
             self.become_follower(term, Some(from), out);
         }
-        if request.promise > self.hard_state.promise {
+        let until = self.clock.now().saturating_add(request.promise);
+        let outlives_all = self.promised_until <= until;
+        if request.promise > self.hard_state.promise
+            || (request.promise < self.hard_state.promise && outlives_all)
+        {
+            // A restart keeps in full the longest promise that has not passed.
             self.hard_state.promise = request.promise;
             self.draft.due = true;
         }
-        let until = self.clock.now().saturating_add(request.promise);
         self.promised_until = self.promised_until.max(until);
         self.reset_election_timer();
         let follower = self.follower();
@@ -99,16 +116,16 @@ impl Raft {
             self.drops.count(Drop::Contradictory);
             return;
         }
-        let hint = self.log.last_not_beyond(prev);
+        let hint = self.log.summary().last_not_beyond(prev);
         let outcome = AppendOutcome::Conflict { rejected: prev.index, hint };
         let round = self.confirmed_round();
         self.follower().answered_round = round;
-        self.send(to, Body::AppendAnswer(AppendAnswer { round, outcome }), out);
+        self.send_answer(to, round, outcome, out);
     }
 
     /// Takes what is new, in place of what contradicts it. False where that cannot be.
-    fn take_entries(&mut self, entries: Entries, out: &mut Vec<Action>) -> bool {
-        let conflict = self.first_conflict(&entries);
+    fn take_entries(&mut self, entries: &Entries, out: &mut Vec<Action>) -> bool {
+        let conflict = self.first_conflict(entries);
         if let Some(theirs) = conflict {
             let ours = LogId::new(self.log.term_at(theirs.index).unwrap_or(0), theirs.index);
             if theirs.index <= self.commit {
@@ -122,6 +139,13 @@ impl Raft {
             }
             // raft:5.3 only a contradiction removes entries: a late, shorter append must not.
             self.truncate_from(theirs.index);
+        }
+        let protocols = entries.batches().iter().flat_map(Batch::configurations);
+        let newest = protocols.map(|(_, members)| members.protocol()).max();
+        if let Some(version) = newest.filter(|version| *version > PROTOCOL) {
+            // To go on would be to misread what comes next.
+            self.halt(Halt::UnknownProtocol { version }, out);
+            return false;
         }
         for batch in entries.batches() {
             let from = batch.first_index().max(self.log.last().index + 1);
@@ -140,7 +164,7 @@ impl Raft {
     fn first_conflict_in(&self, batch: &Batch) -> Option<LogId> {
         let mut index = batch.first_index().max(self.log.base().index + 1);
         while index <= batch.last_index() {
-            let (term, end) = self.log.run_at(index)?;
+            let (term, end) = self.log.summary().run_at(index)?;
             if term != batch.term() {
                 return Some(LogId::new(batch.term(), index));
             }
@@ -163,7 +187,8 @@ impl Raft {
 
     /// Tells the leader what became durable since the last answer.
     pub(crate) fn answer_durable(&mut self, out: &mut Vec<Action>) {
-        let Role::Follower(Follower { leader: Some(leader), .. }) = self.role else { return };
+        let Role::Follower(Follower { leader: Some(leader), .. }) = &self.role else { return };
+        let leader = *leader;
         let (matched, round) = (self.durable_match(), self.confirmed_round());
         let follower = self.follower();
         let is_settled = matched > follower.answered_match
@@ -177,8 +202,12 @@ impl Raft {
         let follower = self.follower();
         follower.answered_match = index;
         follower.answered_round = round;
-        let outcome = AppendOutcome::Matched { index };
-        self.send(to, Body::AppendAnswer(AppendAnswer { round, outcome }), out);
+        self.send_answer(to, round, AppendOutcome::Matched { index }, out);
+    }
+
+    fn send_answer(&self, to: NodeId, round: Round, outcome: AppendOutcome, out: &mut Vec<Action>) {
+        let priority = if self.stalled { 0 } else { self.config.priority };
+        self.send(to, Body::AppendAnswer(AppendAnswer { round, priority, outcome }), out);
     }
 
     /// How far our *durable* log is the leader's: term and entries must both be on disk, for a
@@ -187,7 +216,7 @@ impl Raft {
         if self.durability.term() < self.hard_state.term {
             return 0;
         }
-        let drafted = if self.draft.due { self.draft.truncate_from - 1 } else { Index::MAX };
+        let drafted = if self.draft.due { self.draft.from - 1 } else { Index::MAX };
         let durable = self.durability.last().min(drafted);
         self.follower().verified.min(durable)
     }

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use crate::{
     action::Action,
-    message::{AppendOutcome, AppendRequest, Body, Message},
+    batch::Batch,
+    configuration::Configuration,
+    message::{AppendOutcome, AppendRequest, Body, Message, ReadOutcome},
     raft::Raft,
     role::Role,
     status::Drop,
@@ -33,6 +35,11 @@ impl Raft {
                 is_sane(request.last) && request.last.term <= message.term
             }
             Body::PreVoteAnswer(_) | Body::VoteAnswer(_) => true,
+            Body::TimeoutNow | Body::ReadRequest(_) => message.term > 0,
+            Body::ReadAnswer(answer) => match answer.outcome {
+                ReadOutcome::Ready { index } => index < INDEX_LIMIT,
+                ReadOutcome::NotLeader { .. } | ReadOutcome::NoQuorum | ReadOutcome::Busy => true,
+            },
             Body::AppendRequest(request) => is_sane_append(message.term, request),
             Body::AppendAnswer(answer) => match answer.outcome {
                 AppendOutcome::Matched { index } => index < INDEX_LIMIT,
@@ -51,7 +58,7 @@ impl Raft {
         term: Term,
         out: &mut Vec<Action>,
     ) -> bool {
-        if !self.configuration().is_voter(from) {
+        if !self.configuration().is_member(from) {
             // Only members were asked.
             self.drops.count(Drop::Unasked);
             return false;
@@ -71,11 +78,7 @@ impl Raft {
     /// Whether a leader's contact with a quorum, or our promise to a leader, still rules out votes.
     pub(crate) fn is_bound_to_a_leader(&self) -> bool {
         match &self.role {
-            Role::Leader(leader) => {
-                let lapses =
-                    self.quorum_contact(leader).saturating_add(self.config.election_timeout);
-                self.clock.now() <= lapses
-            }
+            Role::Leader(leader) => self.clock.now() <= self.quorum_lapses(leader),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                 self.clock.now() < self.promised_until
             }
@@ -100,7 +103,10 @@ fn is_sane_append(term: Term, request: &AppendRequest) -> bool {
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
+    let configurations = request.entries.batches().iter().flat_map(Batch::configurations);
+    let has_voters = |members: &Configuration| !members.voters().is_empty();
     term > 0
+        && configurations.into_iter().all(|(_, members)| has_voters(members))
         && is_sane(request.prev)
         && request.prev.term <= term
         && request.commit < INDEX_LIMIT

@@ -1,12 +1,15 @@
-//! The leader's side of its term (paper §5.3, §5.4.2): appends, counts, commits, keeps its quorum.
+//! The leader's side of its term (paper §5.3): appends, and takes in what the others answer.
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
+use smallvec::SmallVec;
+
 use crate::{
     action::{Action, Halt, Limit, Refusal},
-    entries::{Batch, Commands, Payload},
+    batch::{Batch, Commands},
+    configuration::Seat,
+    entries::Payload,
     message::{AppendAnswer, AppendOutcome},
-    quorum::reached_by_majority,
     raft::Raft,
     role::{Leader, Role},
     status::Drop,
@@ -20,20 +23,28 @@ impl Raft {
     /// The term is won: an entry of it is the first thing to replicate.
     pub(crate) fn become_leader(&mut self, out: &mut Vec<Action>) {
         let now = self.clock.now();
-        let peers = self.others().map(|id| self.new_peer(id)).collect();
         self.role = Role::Leader(Box::new(Leader {
-            peers,
+            peers: SmallVec::new(),
+            seat: Seat::default(),
             term_start: self.log.last().index + 1,
+            since: now,
             round: 1,
             sent: VecDeque::from([(1, now)]),
+            lease_round: 1,
+            lease_lost: false,
+            published: 0,
             heartbeat_due: now.saturating_add(self.config.heartbeat_interval),
             notify_due: None,
             uncommitted: VecDeque::new(),
             uncommitted_bytes: 0,
             reads: VecDeque::new(),
+            transfer: None,
+            hand_over_due: now.saturating_add(self.config.election_timeout),
+            quiesced: false,
         }));
+        self.seat_members();
         // raft:8 a no-op, so that what older terms left behind can commit.
-        self.append_own([Payload::Noop].into(), out);
+        self.append_own(Payload::Noop.into(), out);
     }
 
     /// Answers a proposal, and appends it.
@@ -49,6 +60,7 @@ impl Raft {
             out.push(Action::Refused { request, reason });
             return;
         }
+        self.wake(out);
         let log_id = LogId::new(self.hard_state.term, self.log.last().index + 1);
         out.push(Action::Accepted { request, log_id });
         self.append_own(commands, out);
@@ -62,13 +74,20 @@ impl Raft {
         if expected_term.is_some_and(|expected| expected != term) {
             return Some(Refusal::WrongTerm { term });
         }
+        if let Some(transfer) = leader.transfer {
+            // raft:3.10 (dissertation) else the other log would never be whole.
+            return Some(Refusal::Transferring { to: transfer.to });
+        }
+        if self.is_space_low {
+            return Some(Refusal::NoSpace);
+        }
         if commands.is_empty() {
             return Some(Refusal::Empty);
         }
-        if !commands.iter().all(|payload| matches!(payload, Payload::Command(_))) {
+        if !commands.are_commands() {
             return Some(Refusal::NotACommand);
         }
-        let size = commands.iter().map(Payload::cost).sum();
+        let size = commands.cost();
         let limit = self.config.max_message_bytes;
         if size > limit {
             return Some(Refusal::TooLarge { size, limit });
@@ -82,7 +101,7 @@ impl Raft {
 
     /// Appends to the own log and sends on. Both happen at once: the own disk is one copy among
     /// others (dissertation §10.2.1).
-    fn append_own(&mut self, payloads: Commands, out: &mut Vec<Action>) {
+    pub(crate) fn append_own(&mut self, payloads: Commands, out: &mut Vec<Action>) {
         let last = self.log.last().index;
         if last + payloads.len() as u64 >= INDEX_LIMIT - 1 {
             self.halt(Halt::Exhausted, out);
@@ -91,7 +110,11 @@ impl Raft {
         let first = LogId::new(self.hard_state.term, last + 1);
         let Some(batch) = Batch::new(first, payloads) else { return };
         let (last, cost) = (batch.last_index(), batch.cost());
+        let changes_members = batch.configurations().next().is_some();
         self.append(batch);
+        if changes_members {
+            self.seat_members();
+        }
         if let Role::Leader(leader) = &mut self.role {
             leader.uncommitted.push_back((last, cost));
             leader.uncommitted_bytes += cost;
@@ -106,18 +129,17 @@ impl Raft {
         answer: AppendAnswer,
         out: &mut Vec<Action>,
     ) {
-        let (last, now) = (self.log.last().index, self.clock.now());
+        let last = self.log.last().index;
         let Role::Leader(leader) = &mut self.role else {
             self.drops.count(Drop::Stale);
             return;
         };
-        let newest = leader.round;
-        let sent = sent_at(leader, answer.round).unwrap_or(0).min(now);
-        let Some(peer) = leader.peer(from) else {
+        let (newest, lease_round) = (leader.round, leader.lease_round);
+        let Some(place) = leader.place_of(from) else {
             self.drops.count(Drop::Unasked);
             return;
         };
-        let AppendAnswer { round, outcome } = answer;
+        let AppendAnswer { round, priority, outcome } = answer;
         let claims_too_much = match outcome {
             AppendOutcome::Matched { index } => index > last,
             AppendOutcome::Conflict { .. } => false,
@@ -126,112 +148,67 @@ impl Raft {
             self.drops.count(Drop::Contradictory);
             return;
         }
-        if round > peer.round {
+        let is_newer_round = leader.peers[place].round < round;
+        let sent = if is_newer_round { sent_at(leader, round).unwrap_or(0) } else { 0 };
+        let peer = &mut leader.peers[place];
+        peer.priority = priority;
+        if is_newer_round {
             peer.round = round;
             peer.contact = peer.contact.max(sent);
+            if round >= lease_round {
+                peer.lease_contact = peer.lease_contact.max(sent);
+            }
             peer.resume_probe(round);
         }
         match outcome {
             AppendOutcome::Matched { index } => {
                 if peer.matched(index) {
-                    self.advance_commit(out);
+                    if index > self.commit {
+                        self.advance_commit(out);
+                    }
+                    self.peer_caught_up(from, out);
                 }
             }
-            AppendOutcome::Conflict { rejected, hint } => self.back_up(from, rejected, hint),
+            AppendOutcome::Conflict { rejected, hint } => self.back_up(from, rejected, hint, out),
         }
         self.replicate_to(from, out);
-        self.confirm_reads(out);
+        if is_newer_round {
+            self.confirm_reads(out);
+        }
         if self.lags_behind_commit(from) {
             // It may have been out of step when the others were told.
             self.notify_commit(out);
         }
     }
 
-    fn lags_behind_commit(&self, id: NodeId) -> bool {
-        let Role::Leader(leader) = &self.role else { return false };
+    fn lags_behind_commit(&mut self, id: NodeId) -> bool {
         let commit = self.commit;
-        leader.peers.iter().any(|peer| peer.id == id && peer.lags_behind(commit))
+        let Role::Leader(leader) = &mut self.role else { return false };
+        leader.peer(id).is_some_and(|peer| peer.lags_behind(commit))
+    }
+
+    /// Its log grew: what waited for that can go on.
+    fn peer_caught_up(&mut self, id: NodeId, out: &mut Vec<Action>) {
+        self.promote_caught_up(id, out);
+        self.watch_transfer(out);
     }
 
     /// Finds where to probe next. differs: as the follower did, skips a term at a time.
-    fn back_up(&mut self, from: NodeId, rejected: Index, hint: LogId) {
-        let next = self.log.last_not_beyond(hint).index + 1;
-        let floor = self.log.base().index + 1;
+    fn back_up(&mut self, from: NodeId, rejected: Index, hint: LogId, out: &mut Vec<Action>) {
+        let next = self.log.summary().last_not_beyond(hint).index + 1;
+        let base = self.log.base().index;
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(peer) = leader.peer(from).filter(|peer| peer.is_current_conflict(rejected)) else {
-            return;
-        };
-        peer.probe_from(next.min(rejected).max(floor));
-    }
-
-    /// Commits what a majority holds durably.
-    pub(crate) fn advance_commit(&mut self, out: &mut Vec<Action>) {
-        let own = self.durability.last();
-        let Role::Leader(leader) = &mut self.role else { return };
-        let matches = leader.peers.iter().map(|peer| peer.match_index);
-        let reached = reached_by_majority(matches.chain([own]));
-        // raft:5.4.2 an entry of an older term is not committed by counting: a later leader could
-        // still replace it (Figure 8).
-        if reached <= self.commit || reached < leader.term_start {
+        let Some(peer) = leader.peer(from) else { return };
+        if !peer.is_current_conflict(rejected) {
+            self.repeat_snapshot(from, out);
             return;
         }
-        self.commit = reached;
-        while leader.uncommitted.front().is_some_and(|(last, _)| *last <= reached) {
-            leader.uncommitted_bytes -= leader.uncommitted.pop_front().map_or(0, |(_, cost)| cost);
+        if rejected <= base {
+            // raft:7 where the logs agree, this one begins no earlier than behind it.
+            self.send_snapshot(from, out);
+        } else {
+            peer.probe_from(next.min(rejected).max(base + 1));
         }
-        self.notify_commit(out);
-        self.confirm_reads(out);
-    }
-
-    /// The commit index rides on the next append; where none comes, it is sent after a while.
-    fn notify_commit(&mut self, out: &mut Vec<Action>) {
-        let (now, delay) = (self.clock.now(), self.config.commit_notify_delay);
-        let Role::Leader(leader) = &mut self.role else { return };
-        if leader.peers.is_empty() {
-            return;
-        }
-        leader.notify_due.get_or_insert(now.saturating_add(delay));
-        if delay == 0 {
-            self.send_commit(out);
-        }
-    }
-
-    pub(crate) fn leader_tick(&mut self, out: &mut Vec<Action>) {
-        let now = self.clock.now();
-        let Role::Leader(leader) = &self.role else { return };
-        let lapses = self.quorum_contact(leader).saturating_add(self.config.election_timeout);
-        if now > lapses {
-            // raft:6.2 (dissertation) without a quorum there may be another leader by now; clients
-            // must not wait for us.
-            self.become_follower(self.hard_state.term, None, out);
-            return;
-        }
-        if leader.heartbeat_due <= now {
-            self.heartbeat(out);
-        }
-        self.expire_reads(out);
-        let Role::Leader(leader) = &self.role else { return };
-        if leader.notify_due.is_some_and(|due| due <= now) {
-            self.send_commit(out);
-        }
-    }
-
-    /// When the leader must act next without being asked.
-    pub(crate) fn leader_due(&self, leader: &Leader) -> Option<Nanos> {
-        let read = leader.reads.front().map(|read| read.expires);
-        let asked = read.into_iter().chain(leader.notify_due).min();
-        if leader.peers.is_empty() {
-            return asked;
-        }
-        let lapses = self.quorum_contact(leader).saturating_add(self.config.election_timeout + 1);
-        asked.into_iter().chain([leader.heartbeat_due, lapses]).min()
-    }
-
-    /// The latest time at which a majority of the voters, ourselves included, is known to have
-    /// followed us.
-    pub(crate) fn quorum_contact(&self, leader: &Leader) -> Nanos {
-        let contacts = leader.peers.iter().map(|peer| peer.contact);
-        reached_by_majority(contacts.chain([self.clock.now()]))
     }
 
     /// Starts a round: whoever confirms it has followed us after this moment.

@@ -73,16 +73,26 @@ pub mod message;
 pub mod persisted;
 pub mod types;
 
+mod apply;
+mod batch;
 mod campaign;
 mod check;
 mod clock;
+mod commit;
 mod draw;
 mod durability;
 mod follower;
+mod forward;
 mod inspect;
 mod leader;
+mod lease;
 mod log;
+mod log_read;
+mod members;
+mod membership;
 mod peer;
+mod queue;
+mod quiesce;
 mod quorum;
 mod raft;
 mod read;
@@ -90,23 +100,34 @@ mod release;
 mod replicate;
 mod restore;
 mod role;
+mod snapshot;
+mod stall;
 mod status;
+mod summary;
+mod term;
+mod transfer;
 mod vote;
 
 pub use action::{Action, Halt, HardState, Limit, Misuse, Refusal, RoleKind, SnapshotMeta, Write};
+pub use batch::Commands;
 pub use check::Violation;
 pub use config::{Config, ConfigError};
-pub use configuration::Configuration;
-pub use entries::{Commands, Entries, EntriesError, EntryRef, Payload, commands};
-pub use event::{Event, Input};
+pub use configuration::{
+    Configuration, ConfigurationError, Learner, PROTOCOL, Promotion, Seat, VOTERS_LIMIT,
+};
+pub use entries::{Entries, EntriesError, EntryRef, Payload, commands};
+pub use event::{Consistency, Event, Input, LogFound};
 pub use log::Log;
+pub use membership::{ChangeError, MemberChange};
 pub use message::{
-    AppendAnswer, AppendOutcome, AppendRequest, Body, Message, VoteAnswer, VoteRequest,
+    AppendAnswer, AppendOutcome, AppendRequest, Body, Message, ReadAnswer, ReadOutcome,
+    ReadRequest, VoteAnswer, VoteRequest,
 };
 pub use peer::{Flow, Peer};
 pub use persisted::{Persisted, RestoreError};
 pub use raft::Raft;
 pub use status::{Drops, Status};
+pub use summary::{LogSummary, TermRun};
 pub use types::{
     INDEX_LIMIT, Index, LogId, Nanos, NodeId, RequestId, Round, Seq, TERM_LEAP_LIMIT, TERM_LIMIT,
     Term, Timestamp, Token,

@@ -1,155 +1,219 @@
-//! The log in memory (paper §5.3). Knows which entry stands where; knows nothing of commitment,
-//! durability or roles.
+//! The log (paper §5.3): which entry stands where, and the newest entries themselves. Knows nothing
+//! of commitment, durability or roles.
+//!
+//! There is no storage behind it: the terms of all entries are known, as runs; the entries are a
+//! tail that ends with the last one. Older ones lie in the embedder's log store.
 
-use alloc::collections::VecDeque;
-
-use smallvec::SmallVec;
+use alloc::sync::Arc;
 
 use crate::{
-    entries::{Batch, Entries},
+    batch::Batch,
+    configuration::Configuration,
+    entries::Entries,
+    queue::Queue,
+    summary::LogSummary,
     types::{Index, LogId, Term},
 };
-
-/// Consecutive entries of one term, up to the next run or the end of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct TermRun {
-    term: Term,
-    first: Index,
-}
 
 /// All entries behind a base, which stands for everything before them.
 #[derive(Clone, Debug)]
 pub struct Log {
-    base: LogId,
-    last: LogId,
-    batches: VecDeque<Batch>,
-    /// Ascending in term and index; the first entry of each term. Empty when the log is.
-    runs: SmallVec<[TermRun; 2]>,
+    summary: LogSummary,
+    /// The entries that are in memory: the last ones, without a gap. May be empty.
+    cached: Queue<Batch>,
+    /// What they cost together. Bytes.
+    cached_bytes: u64,
 }
 
 impl Log {
-    /// An empty log behind `base`.
-    pub(crate) fn new(base: LogId) -> Log {
-        Log { base, last: base, batches: VecDeque::new(), runs: SmallVec::new() }
+    /// A log of which nothing is in memory yet.
+    pub(crate) fn new(summary: LogSummary) -> Log {
+        Log { summary, cached: Queue::new(), cached_bytes: 0 }
     }
 
-    /// The entry before the first: [`LogId::ZERO`], or the last that a snapshot covers.
+    /// Which entries it holds.
+    pub fn summary(&self) -> &LogSummary {
+        &self.summary
+    }
+
+    /// The entry before the first: [`LogId::ZERO`] where nothing was ever discarded.
     pub fn base(&self) -> LogId {
-        self.base
+        self.summary.base()
     }
 
     /// The last entry, or the base where there is none.
     pub fn last(&self) -> LogId {
-        self.last
+        self.summary.last()
     }
 
-    /// The term of the entry at `index`; none before the base and behind the last.
+    /// The term of the entry at `index`, or of the base; none elsewhere.
     pub fn term_at(&self, index: Index) -> Option<Term> {
-        if index == self.base.index {
-            return Some(self.base.term);
-        }
-        self.run_at(index).map(|(term, _)| term)
+        self.summary.term_at(index)
     }
 
     /// Whether this very entry is here, or is the base.
     pub fn holds(&self, log_id: LogId) -> bool {
-        self.term_at(log_id.index) == Some(log_id.term)
+        self.summary.holds(log_id)
     }
 
-    /// The term at `index`, and the last index of the same run of entries.
-    pub(crate) fn run_at(&self, index: Index) -> Option<(Term, Index)> {
-        if index <= self.base.index || index > self.last.index {
-            return None;
-        }
-        let after = self.runs.partition_point(|run| run.first <= index);
-        let run = self.runs.get(after.checked_sub(1)?)?;
-        let end = self.runs.get(after).map_or(self.last.index, |next| next.first - 1);
-        Some((run.term, end))
+    /// The newest configuration among the entries, with its place.
+    pub(crate) fn newest_configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
+        self.summary.configurations().last().map(|(index, members)| (*index, members))
     }
 
-    /// The last entry that is neither beyond `at.index` nor of a newer term than `at.term`.
-    pub(crate) fn last_not_beyond(&self, at: LogId) -> LogId {
-        let index = at.index.min(self.last.index);
-        let Some(run) = self.runs.iter().rposition(|run| run.term <= at.term && run.first <= index)
-        else {
-            return self.base;
-        };
-        let end = self.runs.get(run + 1).map_or(self.last.index, |next| next.first - 1);
-        LogId::new(self.runs[run].term, end.min(index))
+    /// The first entry in memory; the index after the last where there is none.
+    pub fn first_cached(&self) -> Index {
+        self.cached.front().map_or(self.last().index + 1, Batch::first_index)
+    }
+
+    /// What the entries in memory cost together. Bytes.
+    pub fn cached_bytes(&self) -> u64 {
+        self.cached_bytes
     }
 
     /// Entries from `from` through `through`, while they cost at most `max_cost`; the first always.
-    pub fn read(&self, from: Index, through: Index, max_cost: u64) -> Entries {
+    /// None where the first is not in memory.
+    pub fn read(&self, from: Index, through: Index, max_cost: u64) -> Option<Entries> {
+        if from < self.first_cached() || from > self.last().index {
+            return None;
+        }
         let mut found = Entries::new();
         let mut left = max_cost;
-        let start = self.batches.partition_point(|batch| batch.last_index() < from);
-        for batch in self.batches.range(start..) {
+        for batch in self.cached.iter_from(self.place_of(from)) {
             let (first, last) = (batch.first_index().max(from), batch.last_index().min(through));
             if first > last {
                 break;
             }
-            let wanted = batch.slice(first, last);
+            let wanted = if (first, last) == (batch.first_index(), batch.last_index()) {
+                batch.clone()
+            } else {
+                batch.slice(first, last)
+            };
             let Some(part) = wanted.fitting(left, found.is_empty()) else { break };
             left = left.saturating_sub(part.cost());
-            let whole = part.last_index() == wanted.last_index();
+            let is_whole = part.last_index() == last;
             found.push_batch(part);
-            if !whole {
+            if !is_whole {
                 break;
             }
         }
-        found
+        Some(found)
+    }
+
+    /// Where in the cache the entry at `from` lies; most questions are about the last batch.
+    fn place_of(&self, from: Index) -> usize {
+        match self.cached.back() {
+            Some(batch) if batch.first_index() <= from => self.cached.len() - 1,
+            Some(_) | None => self.cached.partition_point(|batch| batch.last_index() < from),
+        }
     }
 
     /// Adds a batch that follows the last entry.
     pub(crate) fn append(&mut self, batch: Batch) {
-        debug_assert_eq!(batch.first_index(), self.last.index + 1);
-        debug_assert!(batch.term() >= self.last.term);
-        if self.runs.last().is_none_or(|run| run.term != batch.term()) {
-            self.runs.push(TermRun { term: batch.term(), first: batch.first_index() });
-        }
-        self.last = batch.last();
-        self.batches.push_back(batch);
+        self.summary.append(&batch);
+        self.cached_bytes += batch.cost();
+        self.cached.push_back(batch);
     }
 
     /// Removes every entry at or behind `from`, which lies behind the base.
     pub(crate) fn truncate_from(&mut self, from: Index) {
-        debug_assert!(from > self.base.index);
-        while self.batches.back().is_some_and(|batch| batch.first_index() >= from) {
-            self.batches.pop_back();
+        self.summary.truncate_from(from);
+        while self.cached.back().is_some_and(|batch| batch.last_index() >= from) {
+            let Some(batch) = self.cached.pop_back() else { break };
+            self.cached_bytes -= batch.cost();
+            if batch.first_index() < from {
+                let kept = batch.slice(batch.first_index(), from - 1);
+                self.cached_bytes += kept.cost();
+                self.cached.push_back(kept);
+            }
         }
-        if let Some(batch) = self.batches.back_mut().filter(|batch| batch.last_index() >= from) {
-            *batch = batch.slice(batch.first_index(), from - 1);
-        }
-        while self.runs.last().is_some_and(|run| run.first >= from) {
-            self.runs.pop();
-        }
-        self.last = self.batches.back().map_or(self.base, Batch::last);
     }
 
-    /// Whether the runs name exactly the entries' terms.
+    /// Removes every entry through `log_id`, which becomes the base; all of them, where the log
+    /// does not hold it.
+    pub(crate) fn discard_through(&mut self, log_id: LogId) {
+        if log_id.index < self.base().index {
+            return;
+        }
+        if self.holds(log_id) {
+            self.forget_through(log_id.index);
+        } else {
+            self.cached.clear();
+            self.cached_bytes = 0;
+        }
+        self.summary.discard_through(log_id);
+    }
+
+    /// Lets entries through `durable` go from memory, the oldest first, where all cost more than
+    /// `limit`; then down to 7/8 of it, so that this is seldom done.
+    pub(crate) fn evict(&mut self, durable: Index, limit: u64) {
+        if self.cached_bytes <= limit {
+            return;
+        }
+        let wanted = limit - limit / 8;
+        while self.cached_bytes > wanted {
+            let Some(batch) = self.cached.front().filter(|b| b.first_index() <= durable) else {
+                return;
+            };
+            let (last, excess) = (batch.last_index(), self.cached_bytes - wanted);
+            // Entry by entry, not batch by batch: how they lie together must not be seen.
+            let through = if batch.cost() <= excess {
+                last
+            } else {
+                let mut freed = 0;
+                let enough = batch.iter().find(|entry| {
+                    freed += entry.payload.cost();
+                    freed >= excess
+                });
+                enough.map_or(last, |entry| entry.log_id.index)
+            };
+            self.forget_through(through.min(durable));
+        }
+    }
+
+    /// Lets all entries through `index` go from memory.
+    fn forget_through(&mut self, index: Index) {
+        while self.cached.front().is_some_and(|batch| batch.first_index() <= index) {
+            let Some(batch) = self.cached.pop_front() else { break };
+            self.cached_bytes -= batch.cost();
+            if batch.last_index() > index {
+                let kept = batch.slice(index + 1, batch.last_index());
+                self.cached_bytes += kept.cost();
+                self.cached.push_front(kept);
+            }
+        }
+    }
+
+    /// Gives memory back while nothing happens.
+    pub(crate) fn rest(&mut self, durable: Index) {
+        self.forget_through(durable);
+        self.cached.rest();
+    }
+
+    /// Whether the parts agree with one another.
     pub(crate) fn is_sound(&self) -> bool {
-        let mut last = self.base;
-        for batch in &self.batches {
-            let starts = self.runs.iter().any(|run| run.first == batch.first_index());
-            let known = self.run_at(batch.last_index()).map(|(term, _)| term);
-            if batch.first_index() != last.index + 1
-                || batch.term() < last.term
-                || known != Some(batch.term())
-                || (batch.term() > last.term && !starts)
-            {
+        let mut next = self.first_cached();
+        for batch in self.cached.iter() {
+            let run = self.summary.run_at(batch.first_index());
+            let known =
+                run.is_some_and(|(term, end)| term == batch.term() && batch.last_index() <= end);
+            if batch.first_index() != next || !known {
                 return false;
             }
-            last = batch.last();
+            next = batch.last_index() + 1;
         }
-        last == self.last && self.runs.is_sorted_by(|a, b| a.term < b.term && a.first < b.first)
+        let cost: u64 = self.cached.iter().map(Batch::cost).sum();
+        self.summary.is_sound() && next == self.last().index + 1 && cost == self.cached_bytes
     }
 }
 
 impl PartialEq for Log {
     /// Equal entries: how they lie together does not count.
     fn eq(&self, other: &Log) -> bool {
-        let all = |log: &Log| log.read(log.base.index + 1, Index::MAX, u64::MAX);
-        self.base == other.base && self.runs == other.runs && all(self) == all(other)
+        let all = |log: &Log| log.read(log.first_cached(), Index::MAX, u64::MAX);
+        self.summary == other.summary
+            && self.first_cached() == other.first_cached()
+            && all(self) == all(other)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     entries::Entries,
-    types::{Index, LogId, Nanos, Round, Term, Token},
+    event::Consistency,
+    types::{Index, LogId, Nanos, NodeId, Round, Term, Token},
 };
 
 /// A message: the sender's term, and what it says in that term.
@@ -31,6 +32,12 @@ pub enum Body {
     AppendRequest(AppendRequest),
     /// Answers one or more [`Body::AppendRequest`]s.
     AppendAnswer(AppendAnswer),
+    /// Stand for election now: your log is whole (dissertation §3.10).
+    TimeoutNow,
+    /// Name an index from which reads that came to me may be answered (dissertation §6.4).
+    ReadRequest(ReadRequest),
+    /// Answers a [`Body::ReadRequest`].
+    ReadAnswer(ReadAnswer),
 }
 
 /// A candidate's request for a vote or a pre-vote (paper §5.2, §5.4.1).
@@ -41,6 +48,9 @@ pub struct VoteRequest {
     pub last: LogId,
     /// Which campaign this belongs to; the answer carries it back.
     pub campaign: Token,
+    /// Whether the leader itself asked for this election: then no promise to it counts
+    /// (dissertation §4.2.3).
+    pub transfer: bool,
 }
 
 /// An answer to a candidate.
@@ -65,6 +75,8 @@ pub struct AppendRequest {
     pub round: Round,
     /// For how long, from receipt, an answer promises neither vote nor candidacy. In nanoseconds.
     pub promise: Nanos,
+    /// Whether the leader falls silent after this, until something happens.
+    pub quiesce: bool,
     /// The entries that follow `prev`.
     pub entries: Entries,
 }
@@ -76,6 +88,9 @@ pub struct AppendAnswer {
     /// The newest round of this term that the follower has heard of, and confirms with its
     /// promise; 0 while the promise is not yet durable.
     pub round: Round,
+    /// How much the follower should rather lead than others; 0 for never: see
+    /// [`Config::priority`](crate::Config::priority).
+    pub priority: u8,
     /// What became of the entries.
     pub outcome: AppendOutcome,
 }
@@ -98,4 +113,44 @@ pub enum AppendOutcome {
         /// `prev`, not of a newer term. One round trip for each divergent term.
         hint: LogId,
     },
+}
+
+/// A follower's or learner's question on behalf of reads that came to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ReadRequest {
+    /// Names the question; the answer carries it back.
+    pub token: Token,
+    /// Whether the leader's lease will do.
+    pub consistency: Consistency,
+}
+
+/// A leader's answer to a [`ReadRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ReadAnswer {
+    /// The request's name.
+    pub token: Token,
+    /// The answer.
+    pub outcome: ReadOutcome,
+}
+
+/// What a leader says about a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum ReadOutcome {
+    /// A state machine that has applied `index` can answer.
+    Ready {
+        /// At least the commit index when the question came.
+        index: Index,
+    },
+    /// The node asked does not lead.
+    NotLeader {
+        /// Who does, where known.
+        leader: Option<NodeId>,
+    },
+    /// No quorum confirmed the leader in time.
+    NoQuorum,
+    /// Too many reads wait.
+    Busy,
 }

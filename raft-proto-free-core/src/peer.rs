@@ -2,7 +2,10 @@
 
 use alloc::collections::VecDeque;
 
-use crate::types::{Index, Nanos, NodeId, Round};
+use crate::{
+    configuration::Seat,
+    types::{Index, Nanos, NodeId, Round},
+};
 
 /// How entries go to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,11 @@ pub enum Flow {
     },
     /// The logs agree up to `next_index`: appends follow one another without waiting.
     Replicate,
+    /// What it needs next is no longer in the log: a snapshot was asked for it (paper §7).
+    Snapshot {
+        /// When that was asked last.
+        asked: Nanos,
+    },
 }
 
 /// An append that is under way.
@@ -28,6 +36,10 @@ struct Inflight {
 pub struct Peer {
     /// Its name.
     pub id: NodeId,
+    /// Where it votes; nowhere, for a learner.
+    pub seat: Seat,
+    /// How much it should rather lead than others, as it said last; 0 before it said anything.
+    pub priority: u8,
     /// Highest index known durable there and equal to ours. Starts at 0; never falls within a
     /// term; always below `next_index`.
     pub match_index: Index,
@@ -37,24 +49,32 @@ pub struct Peer {
     pub flow: Flow,
     /// The newest round that it has confirmed. Starts at 0.
     pub round: Round,
-    /// No later than when that round was sent; at first when the term was won.
-    pub(crate) contact: Nanos,
+    /// No later than when that round was sent. Starts at 0, which is never.
+    pub contact: Nanos,
+    /// The same, but only of rounds that named the promise on which the lease rests.
+    pub(crate) lease_contact: Nanos,
     /// The commit index that it was last told and could take in. Starts at 0; never falls.
     pub(crate) commit_sent: Index,
+    /// Whether entries for it are being read back.
+    pub(crate) reading: bool,
     inflight: VecDeque<Inflight>,
     inflight_bytes: u64,
 }
 
 impl Peer {
-    pub(crate) fn new(id: NodeId, next_index: Index, now: Nanos) -> Peer {
+    pub(crate) fn new(id: NodeId, seat: Seat, next_index: Index) -> Peer {
         Peer {
             id,
+            seat,
+            priority: 0,
             match_index: 0,
             next_index,
             flow: Flow::Probe { sent: None },
             round: 0,
-            contact: now,
+            contact: 0,
+            lease_contact: 0,
             commit_sent: 0,
+            reading: false,
             inflight: VecDeque::new(),
             inflight_bytes: 0,
         }
@@ -68,6 +88,7 @@ impl Peer {
                 self.inflight.len() < max_messages as usize
                     && (self.inflight.is_empty() || self.inflight_bytes < max_bytes)
             }
+            Flow::Snapshot { .. } => false,
         }
     }
 
@@ -80,6 +101,7 @@ impl Peer {
                 self.inflight.push_back(Inflight { last, cost });
                 self.inflight_bytes += cost;
             }
+            Flow::Snapshot { .. } => {}
         }
     }
 
@@ -89,7 +111,8 @@ impl Peer {
             let freed = self.inflight.pop_front().map_or(0, |append| append.cost);
             self.inflight_bytes -= freed;
         }
-        if matches!(self.flow, Flow::Probe { .. }) && index + 1 >= self.next_index {
+        // A snapshot ends with the match that it brings, however the peer came by it.
+        if !matches!(self.flow, Flow::Replicate) && index + 1 >= self.next_index {
             self.flow = Flow::Replicate;
         }
         let news = index > self.match_index;
@@ -116,7 +139,23 @@ impl Peer {
         match self.flow {
             Flow::Probe { .. } => rejected + 1 == self.next_index,
             Flow::Replicate => rejected < self.next_index && rejected > self.match_index,
+            Flow::Snapshot { .. } => false,
         }
+    }
+
+    /// What is under way is probably lost: goes back to what it is known to hold.
+    pub(crate) fn unreachable(&mut self) {
+        match self.flow {
+            Flow::Probe { .. } | Flow::Replicate => self.probe_from(self.match_index + 1),
+            // The question for a snapshot may go again with the next round.
+            Flow::Snapshot { .. } => self.flow = Flow::Snapshot { asked: 0 },
+        }
+    }
+
+    /// It needs a snapshot, which is asked for now. The log goes on behind `base`.
+    pub(crate) fn await_snapshot(&mut self, base: Index, now: Nanos) {
+        self.probe_from(base + 1);
+        self.flow = Flow::Snapshot { asked: now };
     }
 
     /// Goes back to find where the logs agree, from `next_index` on.

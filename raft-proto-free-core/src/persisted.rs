@@ -6,7 +6,7 @@ use crate::{
     action::{HardState, SnapshotMeta},
     config::ConfigError,
     configuration::Configuration,
-    entries::Entries,
+    summary::LogSummary,
     types::{Index, LogId},
 };
 
@@ -22,6 +22,12 @@ pub enum Persisted {
         /// Raised durably by the store when it was opened.
         incarnation: u64,
     },
+    /// A node of a group that runs already, on empty storage. It is passive, and never campaigns
+    /// before it finds itself in a configuration: somebody must add it.
+    Join {
+        /// Raised durably by the store when it was opened.
+        incarnation: u64,
+    },
     /// What the store found.
     Loaded {
         /// Raised durably by the store when it was opened.
@@ -30,9 +36,10 @@ pub enum Persisted {
         hard_state: HardState,
         /// The last snapshot written, if any.
         snapshot: Option<Arc<SnapshotMeta>>,
-        /// All entries after the snapshot.
-        entries: Entries,
-        /// What the state machine has applied durably; 0 for one that lives in memory.
+        /// Which entries the log holds.
+        log: LogSummary,
+        /// What the state machine has applied durably, a snapshot installed included; 0 for one
+        /// that lives in memory.
         applied: Index,
     },
 }
@@ -61,13 +68,21 @@ pub enum RestoreError {
     /// Nothing was ever written here: a wiped voter must not vote twice.
     #[error("the storage is empty: bootstrap a new group, or join under a new node id")]
     EmptyStorage,
-    /// The entries do not follow the snapshot.
-    #[error("the log starts at {found:?}, not right behind the snapshot's {snapshot:?}")]
+    /// The log begins behind the snapshot, or ends before it.
+    #[error("the log holds {base:?} to {last:?}, which does not meet the snapshot's {snapshot:?}")]
     Gap {
-        /// The first entry.
-        found: LogId,
+        /// Before its first entry.
+        base: LogId,
+        /// Its last entry.
+        last: LogId,
         /// The last entry of the snapshot.
         snapshot: LogId,
+    },
+    /// The group has gone on to a protocol that this version does not speak.
+    #[error("the group speaks protocol {version}, which is newer than this node")]
+    UnknownProtocol {
+        /// Which.
+        version: u16,
     },
     /// The log holds an entry of a later term than the hard state.
     #[error("the log ends with {last:?}, beyond the hard state's term {term}")]

@@ -1,15 +1,36 @@
-//! Majorities (paper §5.2, §5.3). A pure leaf: knows no role, no log, no message.
+//! Quorums (paper §5.2, §5.3, §6). A pure leaf: knows no role, no log, no message.
 
 use smallvec::SmallVec;
+
+use crate::configuration::Seat;
 
 /// How many of `voters` are a majority. For 0 voters that is 1: nobody decides for an empty group.
 pub(crate) const fn majority(voters: usize) -> usize {
     voters / 2 + 1
 }
 
-/// The largest value that a majority has reached, where each voter has reached one of `values`.
-pub(crate) fn reached_by_majority(values: impl Iterator<Item = u64>) -> u64 {
-    let mut values: SmallVec<[u64; 8]> = values.collect();
+/// The largest value that a quorum has reached, where each member has reached the value beside its
+/// seat.
+pub(crate) fn reached_by_quorum(members: impl Iterator<Item = (Seat, u64)>) -> u64 {
+    let mut incoming: SmallVec<[u64; 8]> = SmallVec::new();
+    let mut outgoing: SmallVec<[u64; 8]> = SmallVec::new();
+    for (seat, value) in members {
+        if seat.incoming {
+            incoming.push(value);
+        }
+        if seat.outgoing {
+            outgoing.push(value);
+        }
+    }
+    let reached = reached_by_majority(&mut incoming);
+    if outgoing.is_empty() {
+        return reached;
+    }
+    // raft:6 a joint decision takes a majority of the old voters and one of the new.
+    reached.min(reached_by_majority(&mut outgoing))
+}
+
+fn reached_by_majority(values: &mut [u64]) -> u64 {
     values.sort_unstable_by(|a, b| b.cmp(a));
     values.get(majority(values.len()) - 1).copied().unwrap_or(0)
 }
@@ -22,11 +43,20 @@ mod tests {
 
     use super::*;
 
-    /// Tries every value: which is the largest that more than half have reached?
-    fn twin(values: &[u64]) -> u64 {
-        let reached = |value: u64| values.iter().filter(|other| **other >= value).count();
-        let most = values.iter().copied().filter(|value| reached(*value) * 2 > values.len());
-        most.max().unwrap_or(0)
+    /// Tries every value: which is the largest that more than half of each half have reached?
+    fn twin(members: &[(Seat, u64)]) -> u64 {
+        let decides = |half: &dyn Fn(&Seat) -> bool, value: u64| {
+            let voters = members.iter().filter(|(seat, _)| half(seat));
+            let reached = voters.clone().filter(|(_, other)| *other >= value).count();
+            reached * 2 > voters.count()
+        };
+        let is_joint = members.iter().any(|(seat, _)| seat.outgoing);
+        let values = members.iter().map(|(_, value)| *value);
+        let quorums = values.filter(|value| {
+            decides(&|seat| seat.incoming, *value)
+                && (!is_joint || decides(&|seat| seat.outgoing, *value))
+        });
+        quorums.max().unwrap_or(0)
     }
 
     #[test]
@@ -36,10 +66,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_majority_has_reached_what_the_twin_finds(
-            values in prop::collection::vec(0u64..6, 0..8)
+        fn a_quorum_has_reached_what_the_twin_finds(
+            members in prop::collection::vec((any::<bool>(), any::<bool>(), 0u64..5), 0..8)
         ) {
-            prop_assert_eq!(reached_by_majority(values.iter().copied()), twin(&values));
+            let seated = |(incoming, outgoing, value)| (Seat { incoming, outgoing }, value);
+            let members: Vec<_> = members.into_iter().map(seated).collect();
+            prop_assert_eq!(reached_by_quorum(members.iter().copied()), twin(&members));
         }
     }
 }

@@ -1,29 +1,30 @@
 //! The node: its state, and the one door through which everything comes and goes.
 //!
-//! The rules stand beside one another, a file each: [`vote`](crate::vote) answers candidates,
-//! [`campaign`](crate::campaign) is one, [`follower`](crate::follower) takes entries,
-//! [`leader`](crate::leader) commits them, [`replicate`](crate::replicate) sends them,
-//! [`read`](crate::read) confirms reads, [`release`](crate::release) lets go what waited for the
-//! disk.
+//! The rules stand beside one another, a file each. Elections: [`vote`](crate::vote) answers
+//! candidates, [`campaign`](crate::campaign) is one, [`transfer`](crate::transfer) hands over.
+//! The log: [`follower`](crate::follower) takes entries, [`leader`](crate::leader) makes them,
+//! [`replicate`](crate::replicate) sends them, [`commit`](crate::commit) counts them,
+//! [`members`](crate::members) changes who counts, [`snapshot`](crate::snapshot) stands for what is
+//! gone. Reads: [`read`](crate::read), [`forward`](crate::forward), [`lease`](crate::lease). The
+//! disk: [`release`](crate::release) lets go what waited for it, [`stall`](crate::stall) watches it.
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
-
-use smallvec::SmallVec;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::{
-    action::{Action, Halt, HardState, Misuse, Refusal, RoleKind, Write},
+    action::{Action, HardState, RoleKind, SnapshotMeta, Write},
+    batch::Batch,
     clock::Clock,
     config::Config,
     configuration::Configuration,
     draw::Draws,
     durability::Durability,
-    entries::{Batch, Entries},
     event::{Event, Input},
     log::Log,
+    log_read::LogRead,
     message::{Body, Message},
-    peer::Peer,
-    role::{Follower, Role},
-    status::Drops,
+    queue::Queue,
+    role::Role,
+    status::{Drop, Tally},
     types::{Index, Nanos, NodeId, Term, Timestamp, Token},
 };
 
@@ -34,24 +35,26 @@ pub struct Raft {
     pub(crate) incarnation: u64,
     pub(crate) clock: Clock,
     pub(crate) draws: Draws,
-    /// How many campaigns this life has seen; numbers their tokens.
-    pub(crate) campaigns: u64,
+    /// How many tokens this life has given.
+    pub(crate) tokens: u64,
     /// What the disk will hold once every write is done.
     pub(crate) hard_state: HardState,
     pub(crate) log: Log,
-    /// The configurations in the log, ascending; the first is that of the base. Never empty.
-    pub(crate) configurations: SmallVec<[(Index, Arc<Configuration>); 1]>,
+    /// The newest snapshot: at least the log's base, at most what is applied.
+    pub(crate) snapshot: Option<Arc<SnapshotMeta>>,
     pub(crate) durability: Durability,
     /// What this step must yet ask to be written.
     pub(crate) draft: Draft,
     pub(crate) role: Role,
     /// Until then this node neither votes nor campaigns, for it told a leader so.
     pub(crate) promised_until: Nanos,
+    /// Until then somebody may read under a lease that this node published.
+    pub(crate) lease_open_until: Nanos,
     pub(crate) election_due: Nanos,
     /// By how much the election timeout lies above the promise; drawn anew for each candidacy.
     pub(crate) jitter: Nanos,
     /// A vote that is given, but not yet durable.
-    pub(crate) held_vote: Option<HeldVote>,
+    pub(crate) held_vote: Option<Box<HeldVote>>,
     /// Highest index known committed. Never falls.
     pub(crate) commit: Index,
     /// Highest index given to apply. Never falls; at most `commit`.
@@ -59,20 +62,33 @@ pub struct Raft {
     /// Highest index reported applied. At most `given`.
     pub(crate) applied: Index,
     /// What was given and is not yet applied: last index and cost, ascending.
-    pub(crate) unapplied: VecDeque<(Index, u64)>,
+    pub(crate) unapplied: Queue<(Index, u64)>,
     pub(crate) unapplied_bytes: u64,
-    pub(crate) drops: Drops,
+    /// What is being read back from the log store.
+    pub(crate) log_reads: Queue<LogRead>,
+    pub(crate) retain: Retain,
+    pub(crate) drops: Tally,
+    /// Whether the own disk is too slow to lead.
+    pub(crate) stalled: bool,
+    /// Whether the own disk is nearly full.
+    pub(crate) is_space_low: bool,
+    /// Whether the node is to halt as soon as it does not lead.
+    pub(crate) stopping: bool,
     pub(crate) halted: bool,
 }
 
 /// The write that a step builds up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Draft {
     /// Whether there is anything to write.
     pub(crate) due: bool,
-    /// Entries at or behind this go. First the index after the last durable or asked for.
-    pub(crate) truncate_from: Index,
-    pub(crate) entries: Entries,
+    /// Whether a new snapshot is to be named.
+    pub(crate) snapshot: bool,
+    /// Entries at or behind this are other than on disk. First the index after the last durable or
+    /// asked for.
+    pub(crate) from: Index,
+    /// Entries through this are no longer needed.
+    pub(crate) discard_through: Index,
 }
 
 /// A vote on its way to the disk.
@@ -80,6 +96,13 @@ pub(crate) struct Draft {
 pub(crate) struct HeldVote {
     pub(crate) to: NodeId,
     pub(crate) campaign: Token,
+}
+
+/// How much of the log stays behind a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retain {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Raft {
@@ -97,26 +120,40 @@ impl Raft {
         }
         let before = self.face();
         if !self.clock.advance(event.at) {
-            // How long the clock had been wrong is unknown: what was promised starts anew.
-            self.promised_until = self.clock.now().saturating_add(self.hard_state.promise);
-            self.reset_election_timer();
+            self.clock_went_back(out);
         }
-        match event.input {
+        self.watch_disk(out);
+        self.take(event.input, out);
+        self.finish(before, out);
+    }
+
+    fn take(&mut self, input: Input, out: &mut Vec<Action>) {
+        match input {
             Input::Tick => self.tick(out),
             Input::Receive { from, message } => self.receive(from, message, out),
             Input::Propose { request, commands, expected_term } => {
                 self.propose(request, commands, expected_term, out);
             }
-            Input::Read { request } => self.read(request, out),
-            Input::Written { seq } => match self.durability.complete(seq) {
-                Ok(true) => self.answer_durable(out),
-                Ok(false) => {}
-                Err(misuse) => out.push(Action::Misuse(misuse)),
-            },
+            Input::Read { request, consistency } => self.read(request, consistency, out),
+            Input::ChangeMembers { request, changes, expected_term } => {
+                self.change_members(request, &changes, expected_term, out);
+            }
+            Input::Transfer { request, to } => self.transfer(request, to, out),
+            Input::Written { seq } => self.written(seq, out),
             Input::WriteFailed { seq } => self.write_failed(seq, out),
             Input::Applied { index } => self.took_applied(index, out),
+            Input::LogRead { token, found } => self.log_read(token, found, out),
+            Input::SnapshotTaken { index } => self.snapshot_taken(index, out),
+            Input::SnapshotReceived { term, meta } => self.snapshot_received(term, meta, out),
+            Input::PeerUnreachable { peer } => self.peer_unreachable(peer),
+            Input::LeaseClosed => self.lease_open_until = 0,
+            Input::Retain { entries, bytes } => self.retain = Retain { entries, bytes },
+            Input::Space { is_low } => self.is_space_low = is_low,
+            Input::Reconfigure { config } => self.reconfigure(config, out),
+            Input::Quiesce => self.quiesce(out),
+            Input::Wake => self.wake(out),
+            Input::Stop => self.stop(out),
         }
-        self.finish(before, out);
     }
 
     /// When to step [`Input::Tick`] next, by this node's clock; none while nothing is due.
@@ -126,7 +163,12 @@ impl Raft {
         }
         let due = match &self.role {
             Role::Leader(leader) => self.leader_due(leader),
-            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+            Role::Follower(follower) => {
+                let reads = follower.reads.as_ref().and_then(|reads| reads.expires());
+                let campaigns = self.may_campaign() && !follower.quiesced;
+                reads.into_iter().chain(campaigns.then_some(self.election_due)).min()
+            }
+            Role::PreCandidate(_) | Role::Candidate(_) => {
                 self.may_campaign().then_some(self.election_due)
             }
         };
@@ -134,9 +176,18 @@ impl Raft {
     }
 
     fn tick(&mut self, out: &mut Vec<Action>) {
-        if matches!(self.role, Role::Leader(_)) {
-            self.leader_tick(out);
-        } else if self.may_campaign() && self.clock.now() >= self.election_due {
+        match &self.role {
+            Role::Leader(_) => return self.leader_tick(out),
+            Role::Follower(follower) => {
+                let is_quiet = follower.quiesced;
+                self.expire_forwarded_reads(out);
+                if is_quiet {
+                    return;
+                }
+            }
+            Role::PreCandidate(_) | Role::Candidate(_) => {}
+        }
+        if self.may_campaign() && self.clock.now() >= self.election_due {
             self.campaign(out);
         }
     }
@@ -151,6 +202,8 @@ impl Raft {
             Body::PreVoteRequest(request) => self.pre_vote_request(from, term, request, out),
             Body::VoteRequest(request) => self.vote_request(from, term, request, out),
             Body::AppendRequest(request) => self.append_request(from, term, request, out),
+            Body::ReadRequest(request) => self.read_request(from, term, request, out),
+            Body::TimeoutNow => self.timeout_now(from, term, out),
             Body::PreVoteAnswer(answer) => {
                 if self.is_current_answer(from, term, out) {
                     self.pre_vote_answer(from, answer, out);
@@ -166,25 +219,22 @@ impl Raft {
                     self.append_answer(from, answer, out);
                 }
             }
+            Body::ReadAnswer(answer) => {
+                if self.is_current_answer(from, term, out) {
+                    self.read_answer(from, answer, out);
+                }
+            }
         }
     }
 
-    /// The disk failed: what is on it is not known, so nothing more may be said or promised.
-    fn write_failed(&mut self, seq: Token, out: &mut Vec<Action>) {
-        if seq.incarnation == self.incarnation {
-            self.halt(Halt::WriteFailed { seq }, out);
-        }
-    }
-
-    fn took_applied(&mut self, index: Index, out: &mut Vec<Action>) {
-        if index > self.given {
-            let misuse = Misuse::AppliedTooFar { index, given: self.given };
-            out.push(Action::Misuse(misuse));
-            return;
-        }
-        self.applied = self.applied.max(index);
-        while self.unapplied.front().is_some_and(|(last, _)| *last <= index) {
-            self.unapplied_bytes -= self.unapplied.pop_front().map_or(0, |(_, cost)| cost);
+    fn written(&mut self, seq: Token, out: &mut Vec<Action>) {
+        match self.durability.complete(seq, self.incarnation) {
+            Ok(true) => {
+                self.answer_durable(out);
+                self.log.evict(self.durability.last(), self.config.cache_bytes);
+            }
+            Ok(false) => self.drops.count(Drop::Completion),
+            Err(misuse) => out.push(Action::Misuse(misuse)),
         }
     }
 
@@ -200,6 +250,8 @@ impl Raft {
         if (role, term, leader) != before {
             out.push(Action::RoleChanged { role, term, leader });
         }
+        self.publish_lease(out);
+        self.stop_if_asked(out);
     }
 
     /// Asks for what this step changed to be written, as one unit.
@@ -207,123 +259,50 @@ impl Raft {
         if !self.draft.due {
             return;
         }
+        let draft = self.draft;
         let last = self.log.last().index;
-        let truncate_from = self.draft.truncate_from;
-        let seq = self.durability.issue(last, truncate_from, self.hard_state);
+        let seq = self.durability.issue(last, draft.from, self.hard_state, self.clock.now());
         out.push(Action::Write(Write {
-            seq,
+            seq: Token { incarnation: self.incarnation, number: seq },
             hard_state: self.hard_state,
-            truncate_from,
-            entries: core::mem::take(&mut self.draft.entries),
-            snapshot: None,
-            discard_through: 0,
+            truncate_from: draft.from,
+            // What is not durable is in memory; a log that a snapshot replaced has no entry.
+            entries: self.log.read(draft.from, last, u64::MAX).unwrap_or_default(),
+            snapshot: if draft.snapshot { self.snapshot.clone() } else { None },
+            discard_through: draft.discard_through,
         }));
-        self.draft.due = false;
-        self.draft.truncate_from = last + 1;
-    }
-
-    /// Hands committed entries to the state machine.
-    fn give_applies(&mut self, out: &mut Vec<Action>) {
-        // Never ahead of the own disk: a restart would find a machine that knows more than the log.
-        let through = self.commit.min(self.durability.last());
-        while self.given < through && self.unapplied_bytes < self.config.max_unapplied_bytes {
-            let entries = self.log.read(self.given + 1, through, self.config.max_apply_bytes);
-            let Some(last) = entries.last() else { break };
-            self.given = last.index;
-            self.unapplied.push_back((last.index, entries.cost()));
-            self.unapplied_bytes += entries.cost();
-            out.push(Action::Apply { entries });
-        }
-    }
-
-    /// Stops for good; what waits is answered.
-    pub(crate) fn halt(&mut self, halt: Halt, out: &mut Vec<Action>) {
-        if let Role::Leader(leader) = &mut self.role {
-            let reads = leader.reads.drain(..);
-            out.extend(
-                reads
-                    .map(|read| Action::Refused { request: read.request, reason: Refusal::Halted }),
-            );
-        }
-        self.halted = true;
-        out.push(Action::Halt(halt));
+        self.draft = Draft { from: last + 1, ..Draft::default() };
     }
 
     /// Appends behind the last entry, in memory and in this step's write.
     pub(crate) fn append(&mut self, batch: Batch) {
-        // raft:6 a configuration is in force as soon as it is in the log, committed or not.
-        let found = batch.configurations().map(|(index, members)| (index, members.clone()));
-        self.configurations.extend(found);
         self.draft.due = true;
-        self.draft.entries.push_batch(batch.clone());
         self.log.append(batch);
     }
 
     /// Removes every entry at or behind `from`, in memory and in this step's write.
     pub(crate) fn truncate_from(&mut self, from: Index) {
         self.log.truncate_from(from);
-        while self.configurations.len() > 1
-            && self.configurations.last().is_some_and(|(index, _)| *index >= from)
-        {
-            self.configurations.pop();
-        }
+        self.forget_log_reads(from);
         self.draft.due = true;
-        self.draft.truncate_from = self.draft.truncate_from.min(from);
-        self.draft.entries.truncate_from(from);
+        self.draft.from = self.draft.from.min(from);
     }
 
     /// The configuration in force: the newest in the log.
-    pub(crate) fn configuration(&self) -> &Arc<Configuration> {
-        let newest = self.configurations.last();
-        &newest.expect("the first configuration, that of the base, is never removed").1
-    }
-
-    /// Enters a term, or goes back to following within it.
-    pub(crate) fn become_follower(
-        &mut self,
-        term: Term,
-        leader: Option<NodeId>,
-        out: &mut Vec<Action>,
-    ) {
-        if let Role::Leader(old) = &mut self.role {
-            let reads = old.reads.drain(..);
-            let reason = Refusal::NotLeader { leader };
-            out.extend(reads.map(|read| Action::Refused { request: read.request, reason }));
+    pub(crate) fn configuration(&self) -> &Configuration {
+        // raft:6 a server uses the newest configuration in its log, committed or not.
+        match (self.log.newest_configuration(), &self.snapshot) {
+            (Some((_, members)), _) => members,
+            (None, Some(snapshot)) => &snapshot.configuration,
+            (None, None) => &EMPTY,
         }
-        if !matches!(self.role, Role::Follower(_)) {
-            self.redraw_election_timer();
-        }
-        if term > self.hard_state.term {
-            // raft:5.1 a newer term ends whatever this node was in the old one.
-            self.hard_state.term = term;
-            self.hard_state.voted_for = None;
-            self.held_vote = None;
-            self.draft.due = true;
-        }
-        self.role = Role::Follower(Follower { leader, ..Follower::default() });
     }
 
-    /// Starts the wait for the next candidacy: above what was promised, at most its double.
-    pub(crate) fn reset_election_timer(&mut self) {
-        let base = self.timeout_base();
-        let timeout = base + 1 + self.jitter.min(base - 1);
-        self.election_due = self.clock.now().saturating_add(timeout);
-    }
-
-    /// raft:5.2 timeouts are drawn, so that split votes are rare and end soon.
-    pub(crate) fn redraw_election_timer(&mut self) {
-        let (node, seed, base) = (self.config.node, self.config.seed, self.timeout_base());
-        self.jitter = self.draws.below(base, seed, node, self.incarnation);
-        self.reset_election_timer();
-    }
-
-    fn timeout_base(&self) -> Nanos {
-        self.config.election_timeout.max(self.hard_state.promise)
-    }
-
-    /// Whether this node may ever be a candidate, as far as it knows.
-    pub(crate) fn may_campaign(&self) -> bool {
-        self.configuration().is_voter(self.config.node)
+    /// Where that configuration stands; 0 for the one that every log begins with.
+    pub(crate) fn configuration_index(&self) -> Index {
+        let in_log = self.log.newest_configuration().map(|(index, _)| index);
+        let in_snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.last.index);
+        in_log.or(in_snapshot).unwrap_or(0)
     }
 
     /// The leader of this term, where known.
@@ -345,17 +324,13 @@ impl Raft {
         out.push(Action::Send { to, message: Message { term: self.hard_state.term, body } });
     }
 
-    /// The other members that a campaign asks.
-    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
-        let own = self.config.node;
-        let members: SmallVec<[NodeId; 8]> = self.configuration().voters().into();
-        members.into_iter().filter(move |id| *id != own)
-    }
-
-    /// A peer of a leader, as it was when the term was won.
-    pub(crate) fn new_peer(&self, id: NodeId) -> Peer {
-        Peer::new(id, self.log.last().index + 1, self.clock.now())
+    /// A name that this node never gave before.
+    pub(crate) fn next_token(&mut self) -> Token {
+        self.tokens += 1;
+        Token { incarnation: self.incarnation, number: self.tokens }
     }
 }
+
+static EMPTY: Configuration = Configuration::EMPTY;
 
 type Face = (RoleKind, Term, Option<NodeId>);

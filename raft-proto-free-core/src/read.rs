@@ -4,38 +4,74 @@ use alloc::vec::Vec;
 
 use crate::{
     action::{Action, Limit, Refusal},
-    quorum::reached_by_majority,
+    event::Consistency,
+    message::{Body, ReadAnswer, ReadOutcome, ReadRequest},
+    quorum::reached_by_quorum,
     raft::Raft,
-    role::{Leader, PendingRead, Role},
-    types::{RequestId, Round},
+    role::{Leader, PendingRead, Reader, Role},
+    types::{NodeId, RequestId, Round, Term},
 };
 
 impl Raft {
-    pub(crate) fn read(&mut self, request: RequestId, out: &mut Vec<Action>) {
+    pub(crate) fn read(
+        &mut self,
+        request: RequestId,
+        consistency: Consistency,
+        out: &mut Vec<Action>,
+    ) {
+        if matches!(self.role, Role::Leader(_)) {
+            self.read_as_leader(Reader::Local { request }, consistency, out);
+        } else {
+            self.forward_read(request, consistency, out);
+        }
+    }
+
+    /// Another member asks on behalf of its readers (dissertation §6.4).
+    pub(crate) fn read_request(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        request: ReadRequest,
+        out: &mut Vec<Action>,
+    ) {
+        if term > self.hard_state.term {
+            // raft:5.1
+            self.become_follower(term, None, out);
+        }
+        let reader = Reader::Remote { node: from, token: request.token };
+        if matches!(self.role, Role::Leader(_)) {
+            self.read_as_leader(reader, request.consistency, out);
+        } else {
+            self.refuse_read(reader, Refusal::NotLeader { leader: self.leader_id() }, out);
+        }
+    }
+
+    fn read_as_leader(&mut self, reader: Reader, consistency: Consistency, out: &mut Vec<Action>) {
+        let index = self.commit;
+        if consistency == Consistency::Lease && self.has_lease() {
+            // raft:6.4.1 (dissertation) nobody else can have led since the last round.
+            self.answer_read(reader, index, out);
+            return;
+        }
+        self.wake(out);
         let expires = self.clock.now().saturating_add(self.config.election_timeout);
         let max_reads = self.config.max_pending_reads as usize;
-        let hint = self.leader_id();
-        let Role::Leader(leader) = &mut self.role else {
-            let reason = Refusal::NotLeader { leader: hint };
-            out.push(Action::Refused { request, reason });
-            return;
-        };
+        let Role::Leader(leader) = &mut self.role else { return };
         if leader.reads.len() >= max_reads {
-            let reason = Refusal::Busy { limit: Limit::PendingReads };
-            out.push(Action::Refused { request, reason });
+            self.refuse_read(reader, Refusal::Busy { limit: Limit::PendingReads }, out);
             return;
         }
         // The round must be one that starts after the read came in: an answer to an older one may
         // have left before another leader was elected.
         let round = leader.round + 1;
         // raft:8 the commit index is known to be current only from the term's first entry on.
-        let index = self.commit.max(leader.term_start);
-        leader.reads.push_back(PendingRead { request, index, round, expires });
+        let index = index.max(leader.term_start);
+        leader.reads.push_back(PendingRead { reader, index, round, expires });
         self.confirm_reads(out);
     }
 
-    /// Answers the reads whose round a majority has confirmed; starts a round for those that wait
-    /// for one while none is under way, so that one round serves all that came meanwhile.
+    /// Answers the reads whose round a quorum has confirmed; starts a round for those that wait for
+    /// one while none is under way, so that one round serves all that came meanwhile.
     pub(crate) fn confirm_reads(&mut self, out: &mut Vec<Action>) {
         let commit = self.commit;
         let Role::Leader(leader) = &mut self.role else { return };
@@ -46,17 +82,16 @@ impl Raft {
             // A group of one is its own quorum.
             leader.round += 1;
         }
-        let confirmed = confirmed_round(leader);
         // raft:8 until an entry of this term is committed, the commit index may lag behind.
-        let is_current = commit >= leader.term_start;
-        let ready = leader.take_reads(|read| is_current && read.round <= confirmed);
-        out.extend(
-            ready
-                .into_iter()
-                .map(|read| Action::ReadReady { request: read.request, index: read.index }),
-        );
-        let newest = leader.round;
-        let is_under_way = leader.reads.front().is_some_and(|read| read.round <= newest);
+        if commit >= leader.term_start {
+            let confirmed = confirmed_round(leader);
+            let ready = leader.take_reads(|read| read.round <= confirmed);
+            for read in ready {
+                self.answer_read(read.reader, read.index, out);
+            }
+        }
+        let Role::Leader(leader) = &self.role else { return };
+        let is_under_way = leader.reads.front().is_some_and(|read| read.round <= leader.round);
         if !leader.reads.is_empty() && !is_under_way {
             self.heartbeat(out);
         }
@@ -66,16 +101,38 @@ impl Raft {
     pub(crate) fn expire_reads(&mut self, out: &mut Vec<Action>) {
         let now = self.clock.now();
         let Role::Leader(leader) = &mut self.role else { return };
-        let late = leader.take_reads(|read| read.expires <= now);
-        out.extend(
-            late.into_iter()
-                .map(|read| Action::Refused { request: read.request, reason: Refusal::NoQuorum }),
-        );
+        for read in leader.take_reads(|read| read.expires <= now) {
+            self.refuse_read(read.reader, Refusal::NoQuorum, out);
+        }
+    }
+
+    fn answer_read(&self, reader: Reader, index: u64, out: &mut Vec<Action>) {
+        match reader {
+            Reader::Local { request } => out.push(Action::ReadReady { request, index }),
+            Reader::Remote { node, token } => {
+                let outcome = ReadOutcome::Ready { index };
+                self.send(node, Body::ReadAnswer(ReadAnswer { token, outcome }), out);
+            }
+        }
+    }
+
+    pub(crate) fn refuse_read(&self, reader: Reader, reason: Refusal, out: &mut Vec<Action>) {
+        match reader {
+            Reader::Local { request } => out.push(Action::Refused { request, reason }),
+            Reader::Remote { node, token } => {
+                let outcome = match reason {
+                    Refusal::NoQuorum => ReadOutcome::NoQuorum,
+                    Refusal::Busy { .. } => ReadOutcome::Busy,
+                    _ => ReadOutcome::NotLeader { leader: self.leader_id() },
+                };
+                self.send(node, Body::ReadAnswer(ReadAnswer { token, outcome }), out);
+            }
+        }
     }
 }
 
-/// The newest round that a majority of the voters, ourselves included, has confirmed.
+/// The newest round that a quorum, ourselves included, has confirmed.
 fn confirmed_round(leader: &Leader) -> Round {
-    let rounds = leader.peers.iter().map(|peer| peer.round);
-    reached_by_majority(rounds.chain([leader.round]))
+    let rounds = leader.peers.iter().map(|peer| (peer.seat, peer.round));
+    reached_by_quorum(rounds.chain([(leader.seat, leader.round)]))
 }

@@ -48,8 +48,9 @@ impl Raft {
             return;
         }
         campaign.asked = true;
-        let request = VoteRequest { last, campaign: campaign.token };
-        for id in self.others() {
+        let (token, transfer) = (campaign.token, campaign.transfer);
+        let request = VoteRequest { last, campaign: token, transfer };
+        for id in self.other_voters() {
             self.send(id, Body::VoteRequest(request), out);
         }
         self.count_vote(self.config.node, out);

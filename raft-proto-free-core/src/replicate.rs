@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use crate::{
     action::Action,
     entries::Entries,
+    log_read::Purpose,
     message::{AppendRequest, Body},
     raft::Raft,
     role::Role,
-    types::{LogId, NodeId},
+    types::{Index, LogId, NodeId},
 };
 
 impl Raft {
@@ -22,7 +23,7 @@ impl Raft {
     /// Sends to one peer what it lacks, as far as its limits allow.
     pub(crate) fn replicate_to(&mut self, id: NodeId, out: &mut Vec<Action>) {
         let Role::Leader(leader) = &self.role else { return };
-        if let Ok(place) = leader.peers.binary_search_by_key(&id, |peer| peer.id) {
+        if let Some(place) = leader.place_of(id) {
             self.replicate_to_place(place, out);
         }
     }
@@ -33,14 +34,45 @@ impl Raft {
         while let Role::Leader(leader) = &mut self.role {
             let round = leader.round;
             let Some(peer) = leader.peers.get_mut(place) else { return };
-            if peer.next_index > last || !peer.may_send(messages, bytes) {
+            let (id, next) = (peer.id, peer.next_index);
+            if next > last || peer.reading || !peer.may_send(messages, bytes) {
                 return;
             }
-            let entries = self.log.read(peer.next_index, last, self.config.max_message_bytes);
+            if next <= self.log.base().index {
+                return self.send_snapshot(id, out);
+            }
+            let most = self.config.max_message_bytes;
+            let Some(entries) = self.log.read(next, last, most) else {
+                peer.reading = true;
+                return self.read_log(next, last, most, Purpose::Peer(id), out);
+            };
             let Some(sent) = entries.last() else { return };
-            let prev = peer.next_index - 1;
             peer.sent(sent.index, entries.cost(), round);
-            self.send_append(place, prev, entries, out);
+            self.send_append(place, next - 1, entries, false, out);
+        }
+    }
+
+    /// Sends entries that were read back for a peer, if they are still what it needs.
+    pub(crate) fn send_read(&mut self, id: NodeId, entries: Entries, out: &mut Vec<Action>) {
+        let (messages, bytes) = (self.config.max_inflight_messages, self.config.max_inflight_bytes);
+        let entries = entries.capped(self.config.max_message_bytes);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let (round, place) = (leader.round, leader.place_of(id));
+        let Some((first, sent)) = entries.first().zip(entries.last()) else { return };
+        let Some(place) = place else { return };
+        let peer = &mut leader.peers[place];
+        if peer.next_index != first.index || !peer.may_send(messages, bytes) {
+            return;
+        }
+        peer.sent(sent.index, entries.cost(), round);
+        self.send_append(place, first.index - 1, entries, false, out);
+    }
+
+    /// What is under way to the peer is probably lost.
+    pub(crate) fn peer_unreachable(&mut self, id: NodeId) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if let Some(peer) = leader.peer(id) {
+            peer.unreachable();
         }
     }
 
@@ -51,7 +83,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         leader.heartbeat_due = due;
         for place in 0..self.peer_count() {
-            self.send_bare(place, out);
+            self.send_bare(place, false, out);
         }
         // Reads that came while the last round was under way are asked about by this one.
         self.confirm_reads(out);
@@ -65,19 +97,26 @@ impl Raft {
         for place in 0..self.peer_count() {
             let Role::Leader(leader) = &self.role else { return };
             if leader.peers.get(place).is_some_and(|peer| peer.lags_behind(commit)) {
-                self.send_bare(place, out);
+                self.send_bare(place, false, out);
             }
         }
     }
 
     /// An append without entries: a heartbeat, a probe, or news of the commit index.
-    fn send_bare(&mut self, place: usize, out: &mut Vec<Action>) {
+    pub(crate) fn send_bare(&mut self, place: usize, quiesce: bool, out: &mut Vec<Action>) {
         let Role::Leader(leader) = &self.role else { return };
         let Some(peer) = leader.peers.get(place) else { return };
-        self.send_append(place, peer.next_index - 1, Entries::new(), out);
+        self.send_append(place, peer.next_index - 1, Entries::new(), quiesce, out);
     }
 
-    fn send_append(&mut self, place: usize, prev: u64, entries: Entries, out: &mut Vec<Action>) {
+    fn send_append(
+        &mut self,
+        place: usize,
+        prev: Index,
+        entries: Entries,
+        quiesce: bool,
+        out: &mut Vec<Action>,
+    ) {
         let (commit, promise) = (self.commit, self.config.election_timeout);
         // Before the base nothing is known any more; the base itself is what a probe can name.
         let prev = prev.max(self.log.base().index);
@@ -87,11 +126,11 @@ impl Raft {
         let Some(peer) = leader.peers.get_mut(place) else { return };
         peer.told(commit);
         let to = peer.id;
-        let request = AppendRequest { prev, commit, round, promise, entries };
+        let request = AppendRequest { prev, commit, round, promise, quiesce, entries };
         self.send(to, Body::AppendRequest(request), out);
     }
 
-    fn peer_count(&self) -> usize {
+    pub(crate) fn peer_count(&self) -> usize {
         match &self.role {
             Role::Leader(leader) => leader.peers.len(),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => 0,

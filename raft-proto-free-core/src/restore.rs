@@ -1,23 +1,24 @@
 //! How a life begins (paper §5.1, §5.2: a restart changes nothing that was durable).
 
-use alloc::{collections::VecDeque, sync::Arc};
-
-use smallvec::smallvec;
+use alloc::sync::Arc;
 
 use crate::{
     action::{HardState, SnapshotMeta},
+    batch::Batch,
     clock::Clock,
     config::Config,
-    configuration::{Configuration, VOTERS_LIMIT},
+    configuration::{Configuration, PROTOCOL, VOTERS_LIMIT},
     draw::Draws,
     durability::Durability,
-    entries::{Batch, Entries, Payload},
+    entries::Payload,
     inspect::PROMISE_LIMIT,
     log::Log,
     persisted::{Persisted, RestoreError},
-    raft::{Draft, Raft},
+    queue::Queue,
+    raft::{Draft, Raft, Retain},
     role::{Follower, Role},
-    status::Drops,
+    status::Tally,
+    summary::LogSummary,
     types::{Index, LogId, TERM_LIMIT, Timestamp},
 };
 
@@ -41,19 +42,19 @@ impl Raft {
             Persisted::Bootstrap { configuration, incarnation } => {
                 found(config, configuration, incarnation, now)
             }
-            Persisted::Loaded { incarnation, hard_state, snapshot, entries, applied } => {
-                let loaded = Loaded { incarnation, hard_state, snapshot, entries, applied };
-                load(config, loaded, now)
+            Persisted::Join { incarnation } => join(config, incarnation, now),
+            Persisted::Loaded { incarnation, hard_state, snapshot, log, applied } => {
+                let loaded = Loaded { hard_state, snapshot, log, applied };
+                load(config, incarnation, loaded, now)
             }
         }
     }
 }
 
 struct Loaded {
-    incarnation: u64,
     hard_state: HardState,
     snapshot: Option<Arc<SnapshotMeta>>,
-    entries: Entries,
+    log: LogSummary,
     applied: Index,
 }
 
@@ -64,90 +65,123 @@ fn found(
     now: Timestamp,
 ) -> Result<Raft, RestoreError> {
     let voters = configuration.voters().len() as u64;
-    if !(1..=u64::from(VOTERS_LIMIT)).contains(&voters) {
+    let is_joint = configuration.is_joint();
+    if !(1..=u64::from(VOTERS_LIMIT)).contains(&voters) || is_joint {
         return Err(RestoreError::Voters { found: voters });
     }
-    if !configuration.is_voter(config.node) {
+    if !configuration.is_member(config.node) {
         return Err(RestoreError::NotAMember);
     }
-    let mut raft = begin(config, incarnation, LogId::ZERO, Arc::default(), now)?;
+    speaks(configuration.protocol())?;
+    let mut raft = begin(config, incarnation, LogSummary::default(), now)?;
     raft.hard_state.term = FOUNDING.term;
     // The same entry on every founding member: their logs agree from the start.
-    let founding = Batch::new(FOUNDING, [Payload::Configuration(configuration)].into());
+    let founding = Batch::new(FOUNDING, Payload::Configuration(configuration).into());
     raft.append(founding.expect("one entry is a batch"));
     raft.start_waiting();
     Ok(raft)
 }
 
-fn load(config: Arc<Config>, loaded: Loaded, now: Timestamp) -> Result<Raft, RestoreError> {
-    let Loaded { incarnation, hard_state, snapshot, entries, applied } = loaded;
-    if hard_state == HardState::default() && snapshot.is_none() && entries.is_empty() {
-        return Err(RestoreError::EmptyStorage);
-    }
-    let base = snapshot.as_ref().map_or(LogId::ZERO, |snapshot| snapshot.last);
-    let last = entries.last().unwrap_or(base);
-    if let Some(first) = entries.first()
-        && (first.index != base.index + 1 || first.term < base.term)
-    {
-        return Err(RestoreError::Gap { found: first, snapshot: base });
-    }
-    if last.term > hard_state.term {
-        return Err(RestoreError::TermBehindLog { last, term: hard_state.term });
-    }
-    if hard_state.term >= TERM_LIMIT || hard_state.promise > PROMISE_LIMIT {
-        return Err(RestoreError::OutOfRange);
-    }
-    if applied > last.index {
-        return Err(RestoreError::AppliedBeyondLog { applied, last });
-    }
-    let configuration = snapshot.map(|snapshot| snapshot.configuration.clone());
-    let mut raft = begin(config, incarnation, base, configuration.unwrap_or_default(), now)?;
-    raft.hard_state = hard_state;
-    for batch in entries.batches() {
-        raft.append(batch.clone());
-    }
-    raft.durability = Durability::new(incarnation, last.index, hard_state);
-    raft.draft = Draft { due: false, truncate_from: last.index + 1, entries: Entries::new() };
-    // Only what was applied is known to be committed; the rest is learned from the leader.
-    let applied = applied.max(base.index);
-    (raft.commit, raft.given, raft.applied) = (applied, applied, applied);
+/// Passive: without a configuration it is no voter, and so never campaigns.
+fn join(config: Arc<Config>, incarnation: u64, now: Timestamp) -> Result<Raft, RestoreError> {
+    let mut raft = begin(config, incarnation, LogSummary::default(), now)?;
     raft.start_waiting();
     Ok(raft)
 }
 
-/// A node that knows nothing but its base.
+fn load(
+    config: Arc<Config>,
+    incarnation: u64,
+    loaded: Loaded,
+    now: Timestamp,
+) -> Result<Raft, RestoreError> {
+    let Loaded { hard_state, snapshot, log, applied } = loaded;
+    judge(hard_state, snapshot.as_deref(), &log, applied)?;
+    let covered = snapshot.as_ref().map_or(0, |snapshot| snapshot.last.index);
+    let mut raft = begin(config, incarnation, log, now)?;
+    raft.hard_state = hard_state;
+    raft.snapshot = snapshot;
+    raft.durability = Durability::new(raft.log.last().index, hard_state);
+    speaks(raft.configuration().protocol())?;
+    // Only what was applied, or is in a snapshot, is known to be committed; the rest is learned
+    // from the leader. What only the snapshot has is installed first.
+    raft.commit = applied.max(covered);
+    (raft.given, raft.applied) = (applied, applied);
+    raft.start_waiting();
+    Ok(raft)
+}
+
+/// Whether the storage contradicts itself.
+fn judge(
+    hard_state: HardState,
+    snapshot: Option<&SnapshotMeta>,
+    log: &LogSummary,
+    applied: Index,
+) -> Result<(), RestoreError> {
+    let (base, last) = (log.base(), log.last());
+    if hard_state == HardState::default() && snapshot.is_none() && last == LogId::ZERO {
+        return Err(RestoreError::EmptyStorage);
+    }
+    let is_sane = hard_state.term < TERM_LIMIT && hard_state.promise <= PROMISE_LIMIT;
+    if !is_sane || !log.is_sound() {
+        return Err(RestoreError::OutOfRange);
+    }
+    let covered = snapshot.map_or(LogId::ZERO, |snapshot| snapshot.last);
+    if !log.holds(covered) && covered != base {
+        return Err(RestoreError::Gap { base, last, snapshot: covered });
+    }
+    if last.term > hard_state.term {
+        return Err(RestoreError::TermBehindLog { last, term: hard_state.term });
+    }
+    if applied > last.index {
+        return Err(RestoreError::AppliedBeyondLog { applied, last });
+    }
+    Ok(())
+}
+
+fn speaks(version: u16) -> Result<(), RestoreError> {
+    if version > PROTOCOL { Err(RestoreError::UnknownProtocol { version }) } else { Ok(()) }
+}
+
+/// A node that knows nothing but which entries its log holds.
 fn begin(
     config: Arc<Config>,
     incarnation: u64,
-    base: LogId,
-    configuration: Arc<Configuration>,
+    log: LogSummary,
     now: Timestamp,
 ) -> Result<Raft, RestoreError> {
     if incarnation == 0 {
         return Err(RestoreError::NoIncarnation);
     }
+    let base = log.base().index;
     Ok(Raft {
+        retain: Retain { entries: config.retain_entries, bytes: u64::MAX },
         config,
         incarnation,
         clock: Clock::new(now),
         draws: Draws::new(),
-        campaigns: 0,
+        tokens: 0,
         hard_state: HardState::default(),
-        log: Log::new(base),
-        configurations: smallvec![(base.index, configuration)],
-        durability: Durability::new(incarnation, base.index, HardState::default()),
-        draft: Draft { due: false, truncate_from: base.index + 1, entries: Entries::new() },
+        durability: Durability::new(base, HardState::default()),
+        draft: Draft { from: log.last().index + 1, ..Draft::default() },
+        log: Log::new(log),
+        snapshot: None,
         role: Role::Follower(Follower::default()),
         promised_until: 0,
+        lease_open_until: 0,
         election_due: 0,
         jitter: 0,
         held_vote: None,
-        commit: base.index,
-        given: base.index,
-        applied: base.index,
-        unapplied: VecDeque::new(),
+        commit: 0,
+        given: 0,
+        applied: 0,
+        unapplied: Queue::new(),
         unapplied_bytes: 0,
-        drops: Drops::default(),
+        log_reads: Queue::new(),
+        drops: Tally::default(),
+        stalled: false,
+        is_space_low: false,
+        stopping: false,
         halted: false,
     })
 }
@@ -156,9 +190,11 @@ impl Raft {
     /// Keeps in full what an earlier life promised, since it is not known how much of it is left;
     /// then waits for a leader. A lone voter has nobody to wait for.
     fn start_waiting(&mut self) {
-        self.promised_until = self.hard_state.promise;
+        self.promised_until = self.clock.now().saturating_add(self.hard_state.promise);
         self.redraw_election_timer();
-        if self.configuration().voters() == [self.config.node] && self.hard_state.promise == 0 {
+        let members = self.configuration();
+        let is_alone = members.voters() == [self.config.node] && !members.is_joint();
+        if is_alone && self.hard_state.promise == 0 {
             self.election_due = 0;
         }
     }

@@ -1,7 +1,7 @@
 //! The voter's side of elections (paper §5.2, §5.4.1; dissertation §9.6). Requests are judged by
 //! term and log alone, whoever sends them and whatever our own configuration says.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
     action::Action,
@@ -20,7 +20,8 @@ impl Raft {
         request: VoteRequest,
         out: &mut Vec<Action>,
     ) {
-        let VoteRequest { last, campaign } = request;
+        let VoteRequest { last, campaign, .. } = request;
+        self.wake(out);
         if term < self.hard_state.term || self.is_bound_to_a_leader() {
             // The answer carries our term: whoever lags adopts it and asks again.
             self.answer_pre_vote(from, VoteAnswer { granted: false, campaign }, out);
@@ -43,8 +44,11 @@ impl Raft {
         request: VoteRequest,
         out: &mut Vec<Action>,
     ) {
-        let VoteRequest { last, campaign } = request;
-        if term < self.hard_state.term || self.is_bound_to_a_leader() {
+        let VoteRequest { last, campaign, transfer } = request;
+        self.wake(out);
+        // raft:4.2.3 (dissertation) an election that the leader asked for disturbs nobody.
+        let is_bound = self.is_lease_open() || (!transfer && self.is_bound_to_a_leader());
+        if term < self.hard_state.term || is_bound {
             // raft:5.2 a request of an older term is refused; raft:6 so is one that comes while we
             // hear from a leader, and its term is not adopted, or it would depose that leader.
             self.answer_vote(from, VoteAnswer { granted: false, campaign }, out);
@@ -71,7 +75,7 @@ impl Raft {
         // raft:5.2 granting a vote, and nothing less, starts the wait for its result.
         self.reset_election_timer();
         // Given away only once it is durable: see `release`.
-        self.held_vote = Some(HeldVote { to: from, campaign });
+        self.held_vote = Some(Box::new(HeldVote { to: from, campaign }));
     }
 
     fn answer_pre_vote(&self, to: NodeId, answer: VoteAnswer, out: &mut Vec<Action>) {

@@ -19,7 +19,7 @@ fn token(number: u64) -> Token {
 }
 
 fn ask_vote(group: &mut Group, from: u64, to: u64, term: u64, last: LogId) {
-    let request = VoteRequest { last, campaign: token(1) };
+    let request = VoteRequest { last, campaign: token(1), transfer: false };
     say(group, from, to, term, Body::VoteRequest(request));
 }
 
@@ -34,7 +34,14 @@ fn entries(list: &[(u64, u64)]) -> Entries {
 fn append(prev: (u64, u64), commit: u64, list: &[(u64, u64)]) -> Body {
     let prev = LogId::new(prev.0, prev.1);
     let entries = entries(list);
-    Body::AppendRequest(AppendRequest { prev, commit, round: 1, promise: P, entries })
+    Body::AppendRequest(AppendRequest {
+        prev,
+        commit,
+        round: 1,
+        promise: P,
+        quiesce: false,
+        entries,
+    })
 }
 
 /// Whether `from` gave `to` its vote; none while it has not answered.
@@ -244,7 +251,8 @@ fn what_is_committed_is_applied_in_order_and_once() {
     (0..5).for_each(|_| drop(group.propose(1, "x")));
     group.pass(50);
     for node in 1..=3 {
-        let applied: Vec<u64> = group.members[&node].applied.iter().map(|id| id.index).collect();
+        let applied: Vec<u64> =
+            group.members[&node].machine.applied.iter().map(|id| id.index).collect();
         assert_eq!(applied, (1..=7).collect::<Vec<u64>>(), "node {node}");
     }
 }
@@ -253,7 +261,7 @@ fn what_is_committed_is_applied_in_order_and_once() {
 fn a_newer_term_makes_a_follower_of_a_leader() {
     let mut group = led_by_1(3);
     let outcome = AppendOutcome::Matched { index: 0 };
-    say(&mut group, 2, 1, 9, Body::AppendAnswer(AppendAnswer { round: 0, outcome }));
+    say(&mut group, 2, 1, 9, Body::AppendAnswer(AppendAnswer { round: 0, priority: 100, outcome }));
     assert_eq!((group.status(1).role, group.status(1).term), (RoleKind::Follower, 9));
 }
 
@@ -473,10 +481,12 @@ fn an_entry_of_an_older_term_is_not_committed_by_counting() {
     let term = group.status(1).term;
     let before = group.status(1).commit;
     group.wire.clear();
-    let answer = AppendAnswer { round: 1, outcome: AppendOutcome::Matched { index: 3 } };
+    let answer =
+        AppendAnswer { round: 1, priority: 100, outcome: AppendOutcome::Matched { index: 3 } };
     say(&mut group, 2, 1, term, Body::AppendAnswer(answer));
     assert_eq!(group.status(1).commit, before);
-    let answer = AppendAnswer { round: 1, outcome: AppendOutcome::Matched { index: 4 } };
+    let answer =
+        AppendAnswer { round: 1, priority: 100, outcome: AppendOutcome::Matched { index: 4 } };
     say(&mut group, 2, 1, term, Body::AppendAnswer(answer));
     assert_eq!(group.status(1).commit, 4);
 }
@@ -488,7 +498,7 @@ fn a_pre_vote_changes_neither_term_nor_vote_nor_timer() {
     let mut group = Group::new(3);
     let before = (group.status(1).term, group.status(1).voted_for, group.raft(1).deadline());
     group.now = 50 * MS;
-    let request = VoteRequest { last: LogId::new(1, 1), campaign: token(1) };
+    let request = VoteRequest { last: LogId::new(1, 1), campaign: token(1), transfer: false };
     say(&mut group, 2, 1, 1, Body::PreVoteRequest(request));
     let granted = Body::PreVoteAnswer(VoteAnswer { granted: true, campaign: token(1) });
     assert_eq!(group.on_wire(1, 2)[0].body, granted);
@@ -635,11 +645,13 @@ fn a_read_waits_for_the_first_commit_of_the_term() {
     group.read(1, 70);
     // Confirmed, but without a durable match.
     for from in [2, 3] {
-        let answer = AppendAnswer { round: 2, outcome: AppendOutcome::Matched { index: 0 } };
+        let answer =
+            AppendAnswer { round: 2, priority: 100, outcome: AppendOutcome::Matched { index: 0 } };
         say(&mut group, from, 1, 2, Body::AppendAnswer(answer));
     }
     assert!(!ready(&group.notices(1)));
-    let answer = AppendAnswer { round: 2, outcome: AppendOutcome::Matched { index: 2 } };
+    let answer =
+        AppendAnswer { round: 2, priority: 100, outcome: AppendOutcome::Matched { index: 2 } };
     say(&mut group, 2, 1, 2, Body::AppendAnswer(answer));
     assert!(ready(&group.notices(1)));
 }
@@ -672,7 +684,7 @@ fn a_late_refusal_is_ignored() {
     group.pass(50);
     let hint = LogId::new(1, 1);
     let outcome = AppendOutcome::Conflict { rejected: 3, hint };
-    say(&mut group, 2, 1, 2, Body::AppendAnswer(AppendAnswer { round: 1, outcome }));
+    say(&mut group, 2, 1, 2, Body::AppendAnswer(AppendAnswer { round: 1, priority: 100, outcome }));
     let peer = group.status(1).peers[0].clone();
     assert_eq!((peer.flow, peer.next_index), (Flow::Replicate, 8));
 }
@@ -686,7 +698,7 @@ fn a_completion_of_an_earlier_life_changes_nothing() {
     ask_vote(&mut group, 2, 1, 2, LogId::new(1, 1));
     group.step(1, Input::Written { seq: Seq { incarnation: 1, number: 1 } });
     assert_eq!(vote(&group, 1, 2), None);
-    assert_eq!(group.status(1).stale_completions, 1);
+    assert_eq!(group.status(1).drops.stale_completions, 1);
 }
 
 #[test]
@@ -721,12 +733,17 @@ fn messages_that_no_sane_node_sends_are_dropped_and_counted() {
         append((1, 1), 0, &[(9, 2)]),
         append((1, 1), 0, &[(2, 5)]),
         append((1, 1), INDEX_LIMIT, &[]),
-        Body::VoteRequest(VoteRequest { last: LogId::new(9, 9), campaign: token(1) }),
+        Body::VoteRequest(VoteRequest {
+            last: LogId::new(9, 9),
+            campaign: token(1),
+            transfer: false,
+        }),
         Body::AppendRequest(AppendRequest {
             prev: LogId::new(1, 1),
             commit: 0,
             round: 1,
             promise: u64::MAX,
+            quiesce: false,
             entries: Entries::new(),
         }),
     ];

@@ -11,7 +11,7 @@ fn a_lone_node_leads_and_commits_without_anybody() {
     assert!(group.leads(1));
     group.propose(1, "x");
     assert_eq!(group.status(1).commit, 3);
-    assert_eq!(group.members[&1].applied.len(), 3);
+    assert_eq!(group.members[&1].machine.applied.len(), 3);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn three_nodes_elect_a_leader_and_apply_the_same_log() {
         group.pass(100);
         for node in 1..=size {
             assert_eq!(group.status(node).commit, 102, "node {node} of {size}");
-            assert_eq!(group.members[&node].applied, group.members[&leader].applied);
+            assert_eq!(group.members[&node].machine, group.members[&leader].machine);
         }
     }
 }
@@ -49,7 +49,7 @@ fn another_takes_over_when_the_leader_is_gone_and_it_follows_when_it_is_back() {
     group.pass(1_000);
     let commit = group.status(second).commit;
     assert_eq!(group.status(first).commit, commit);
-    assert_eq!(group.members[&first].applied, group.members[&second].applied);
+    assert_eq!(group.members[&first].machine, group.members[&second].machine);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 
 pub mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use quorate_core::*;
 
@@ -19,20 +22,91 @@ pub fn id(id: u64) -> NodeId {
 pub struct Disk {
     pub lives: u64,
     pub hard_state: HardState,
+    /// The entry before the first of `entries`.
+    pub base: LogId,
     pub entries: Entries,
+    pub snapshot: Option<Arc<SnapshotMeta>>,
     pub pending: VecDeque<Write>,
     /// Writes wait in `pending` until they are released.
     pub held: bool,
 }
 
 impl Disk {
+    fn last(&self) -> LogId {
+        self.entries.last().unwrap_or(self.base)
+    }
+
     fn apply(&mut self, write: &Write) {
-        let last = self.entries.last().map_or(0, |last| last.index);
-        assert!(write.truncate_from <= last + 1, "a write leaves a gap: {write:?}");
+        assert!(write.truncate_from <= self.last().index + 1, "a write leaves a gap: {write:?}");
+        assert!(write.truncate_from > self.base.index, "a write is about what is gone: {write:?}");
         self.hard_state = write.hard_state;
         self.entries = self.entries.ending_before(write.truncate_from);
         self.entries.extend(write.entries.clone()).expect("a write follows the log");
+        if let Some(snapshot) = &write.snapshot {
+            self.snapshot = Some(snapshot.clone());
+        }
+        let through = write.discard_through;
+        if through > self.last().index {
+            let snapshot = write.snapshot.as_ref().expect("only a snapshot replaces the whole log");
+            assert_eq!(snapshot.last.index, through);
+            (self.base, self.entries) = (snapshot.last, Entries::new());
+        } else if through > self.base.index {
+            let gone = self.entries.iter().find(|entry| entry.log_id.index == through);
+            self.base = gone.expect("what is discarded was there").log_id;
+            self.entries = self.entries.starting_at(through + 1);
+        }
     }
+
+    /// What `ReadLog` finds.
+    pub fn read(&self, from: Index, through: Index, max_bytes: u64) -> LogFound {
+        if from <= self.base.index {
+            return LogFound::Compacted;
+        }
+        let found = self.entries.starting_at(from).ending_before(through + 1).capped(max_bytes);
+        if found.is_empty() { LogFound::Missing } else { LogFound::Entries(found) }
+    }
+
+    /// What a new life finds.
+    pub fn persisted(&self) -> Persisted {
+        Persisted::Loaded {
+            incarnation: self.lives,
+            hard_state: self.hard_state,
+            snapshot: self.snapshot.clone(),
+            log: LogSummary::of(self.base, &self.entries),
+            applied: 0,
+        }
+    }
+}
+
+/// A state machine in memory: the commands it applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// The last entry applied.
+    pub last: LogId,
+    /// All of them, as far as this life saw them or a snapshot brought them.
+    pub applied: Vec<LogId>,
+    pub commands: Vec<String>,
+}
+
+impl Machine {
+    fn apply(&mut self, entries: &Entries) {
+        for entry in entries.iter() {
+            assert_eq!(entry.log_id.index, self.last.index + 1, "applied out of order");
+            self.last = entry.log_id;
+            self.applied.push(entry.log_id);
+            if let Payload::Command(bytes) = entry.payload {
+                self.commands.push(String::from_utf8_lossy(bytes).into_owned());
+            }
+        }
+    }
+}
+
+/// A snapshot on its way.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    pub term: Term,
+    pub meta: Arc<SnapshotMeta>,
+    pub machine: Machine,
 }
 
 /// One node with its disk and what it was given to apply.
@@ -40,9 +114,29 @@ impl Disk {
 pub struct Member {
     pub raft: Raft,
     pub disk: Disk,
-    pub applied: Vec<LogId>,
+    pub machine: Machine,
+    /// The newest snapshot taken here, and those that came in and are not installed yet.
+    pub snapshots: BTreeMap<Index, Machine>,
+    /// Answers of the log store that wait, where they are held.
+    pub log_reads: VecDeque<(Token, LogFound)>,
+    pub hold_log_reads: bool,
     pub notices: Vec<Action>,
     pub up: bool,
+}
+
+impl Member {
+    fn new(raft: Raft) -> Member {
+        Member {
+            raft,
+            disk: Disk { lives: 1, ..Disk::default() },
+            machine: Machine::default(),
+            snapshots: BTreeMap::new(),
+            log_reads: VecDeque::new(),
+            hold_log_reads: false,
+            notices: Vec::new(),
+            up: true,
+        }
+    }
 }
 
 /// The nodes, and the messages between them.
@@ -50,6 +144,8 @@ pub struct Member {
 pub struct Group {
     pub members: BTreeMap<u64, Member>,
     pub wire: VecDeque<(u64, u64, Message)>,
+    /// Snapshots travel on their own.
+    pub parcels: VecDeque<(u64, u64, Parcel)>,
     pub cut: BTreeSet<(u64, u64)>,
     pub now: u64,
     pub next_request: u64,
@@ -74,20 +170,19 @@ impl Group {
     }
 
     pub fn with_config(size: u64, change: impl Fn(&mut Config)) -> Group {
-        let founding = std::sync::Arc::new(Configuration::new((1..=size).map(id)));
+        let founding = Arc::new(Configuration::new((1..=size).map(id)));
         let members = (1..=size).map(|node| {
             let mut config = config(node);
             change(&mut config);
             let persisted =
                 Persisted::Bootstrap { configuration: founding.clone(), incarnation: 1 };
             let raft = Raft::restore(config, persisted, Timestamp(0)).expect("a new group starts");
-            let disk = Disk { lives: 1, ..Disk::default() };
-            let member = Member { raft, disk, applied: Vec::new(), notices: Vec::new(), up: true };
-            (node, member)
+            (node, Member::new(raft))
         });
         let mut group = Group {
             members: members.collect(),
             wire: VecDeque::new(),
+            parcels: VecDeque::new(),
             cut: BTreeSet::new(),
             now: 0,
             next_request: 1,
@@ -127,8 +222,57 @@ impl Group {
         if applied > 0 {
             self.step(node, Input::Applied { index: applied });
         }
+        self.answer_log_reads(node);
         self.complete_writes(node);
         actions
+    }
+
+    fn answer_log_reads(&mut self, node: u64) {
+        while !self.member(node).hold_log_reads {
+            let Some((token, found)) = self.member(node).log_reads.pop_front() else { break };
+            self.step(node, Input::LogRead { token, found });
+        }
+    }
+
+    pub fn release_log_reads(&mut self, node: u64) {
+        self.member(node).hold_log_reads = false;
+        self.answer_log_reads(node);
+    }
+
+    /// The node's state machine takes a snapshot at `index`, which is durable at once.
+    pub fn snapshot(&mut self, node: u64) {
+        let member = self.member(node);
+        let index = member.machine.last.index;
+        member.snapshots.insert(index, member.machine.clone());
+        self.step(node, Input::SnapshotTaken { index });
+    }
+
+    /// A new node of a group that runs already; somebody must add it.
+    pub fn join(&mut self, node: u64) {
+        let persisted = Persisted::Join { incarnation: 1 };
+        let mut config = config(node);
+        if let Some(member) = self.members.values().next() {
+            config = Config { node: id(node), ..member.raft.config().clone() };
+        }
+        let raft = Raft::restore(config, persisted, Timestamp(self.now)).expect("a node joins");
+        self.members.insert(node, Member::new(raft));
+    }
+
+    /// Delivers a snapshot: it is durable at the receiver before the core hears of it.
+    pub fn deliver_parcel(&mut self, from: u64, to: u64, parcel: Parcel) {
+        let is_cut = self.cut.contains(&(from, to));
+        let Some(member) = self.members.get_mut(&to).filter(|member| member.up && !is_cut) else {
+            return;
+        };
+        member.snapshots.entry(parcel.meta.last.index).or_insert(parcel.machine);
+        let (term, meta) = (parcel.term, parcel.meta);
+        self.step(to, Input::SnapshotReceived { term, meta });
+    }
+
+    fn send_snapshot(&mut self, from: u64, to: u64, term: Term, meta: Arc<SnapshotMeta>) {
+        let machine = self.member(from).snapshots.get(&meta.last.index).cloned();
+        let machine = machine.expect("the newest snapshot is there");
+        self.parcels.push_back((from, to, Parcel { term, meta, machine }));
     }
 
     /// Notices first; then writes, work and messages, each kind in its order, mixed by draws.
@@ -138,8 +282,8 @@ impl Group {
         for action in actions {
             let kind = match &action {
                 Action::Write(_) => 1,
-                Action::Apply { .. } => 2,
-                Action::Send { .. } => 3,
+                Action::Apply { .. } | Action::Install { .. } => 2,
+                Action::Send { .. } | Action::SendSnapshot { .. } | Action::ReadLog { .. } => 3,
                 _ => 0,
             };
             kinds[kind].push_back(action);
@@ -154,12 +298,32 @@ impl Group {
 
     /// Does it; the index, where something was applied.
     fn carry_out(&mut self, node: u64, action: Action) -> Option<Index> {
+        if let Action::SendSnapshot { to, term, meta } = action {
+            self.send_snapshot(node, to.get(), term, meta);
+            return None;
+        }
         let member = self.members.get_mut(&node).expect("the node exists");
         match action {
+            Action::ReadLog { token, from, through, max_bytes, .. } => {
+                let found = member.disk.read(from, through, max_bytes);
+                member.log_reads.push_back((token, found));
+            }
+            Action::Install { meta } => {
+                let snapshot = member.snapshots.get(&meta.last.index);
+                member.machine = snapshot.expect("what is installed came in before").clone();
+                assert_eq!(member.machine.last, meta.last);
+                return Some(meta.last.index);
+            }
+            Action::Discard { meta } => {
+                let current = member.raft.status().snapshot.map(|snapshot| snapshot.last.index);
+                if current != Some(meta.last.index) {
+                    member.snapshots.remove(&meta.last.index);
+                }
+            }
             Action::Write(write) => member.disk.pending.push_back(write),
             Action::Send { to, message } => self.wire.push_back((node, to.get(), message)),
             Action::Apply { entries } => {
-                member.applied.extend(entries.iter().map(|entry| entry.log_id));
+                member.machine.apply(&entries);
                 return Some(entries.last().expect("an apply is not empty").index);
             }
             notice => member.notices.push(notice),
@@ -197,8 +361,14 @@ impl Group {
         while self.deliver_one() {}
     }
 
-    /// Delivers the oldest message; false where there is none.
+    /// Delivers the oldest message, or snapshot; false where there is none.
     pub fn deliver_one(&mut self) -> bool {
+        if self.wire.is_empty()
+            && let Some((from, to, parcel)) = self.parcels.pop_front()
+        {
+            self.deliver_parcel(from, to, parcel);
+            return true;
+        }
         let Some((from, to, message)) = self.wire.pop_front() else { return false };
         if !self.cut.contains(&(from, to)) && self.members.contains_key(&to) {
             self.step(to, Input::Receive { from: id(from), message });
@@ -258,7 +428,7 @@ impl Group {
     }
 
     pub fn read(&mut self, node: u64, request: u64) {
-        self.step(node, Input::Read { request });
+        self.step(node, Input::Read { request, consistency: Consistency::Linearizable });
     }
 
     /// The notices of `node` since the last call.
@@ -313,15 +483,13 @@ impl Group {
         let member = self.member(node);
         member.disk.lives += 1;
         member.disk.held = false;
-        let persisted = Persisted::Loaded {
-            incarnation: member.disk.lives,
-            hard_state: member.disk.hard_state,
-            snapshot: None,
-            entries: member.disk.entries.clone(),
-            applied: 0,
-        };
+        member.hold_log_reads = false;
+        member.log_reads.clear();
+        let persisted = member.disk.persisted();
         member.raft = Raft::restore(config, persisted, now).expect("a used disk starts");
-        member.applied.clear();
+        member.machine = Machine::default();
         member.up = true;
+        // What only a snapshot holds is installed at once.
+        self.step(node, Input::Tick);
     }
 }

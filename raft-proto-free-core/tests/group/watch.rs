@@ -25,11 +25,19 @@ impl Watch {
                 }
             }
             let status = member.raft.status();
-            for entry in status.log.read(1, status.commit, u64::MAX).iter() {
-                let first = *self.committed.entry(entry.log_id.index).or_insert(entry.log_id);
-                if first != entry.log_id {
-                    let theirs = entry.log_id;
-                    return Err(format!("node {node} commits {theirs:?} where {first:?} was"));
+            let base = status.log.base().index;
+            for index in (base..=status.commit).filter(|index| *index > 0) {
+                let term = status.log.term_at(index).unwrap_or(0);
+                let ours = LogId::new(term, index);
+                let first = *self.committed.entry(index).or_insert(ours);
+                if first != ours {
+                    return Err(format!("node {node} commits {ours:?} where {first:?} was"));
+                }
+            }
+            for log_id in &member.machine.applied {
+                let first = *self.committed.entry(log_id.index).or_insert(*log_id);
+                if first != *log_id {
+                    return Err(format!("node {node} applied {log_id:?} where {first:?} was"));
                 }
             }
         }

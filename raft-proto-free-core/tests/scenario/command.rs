@@ -1,6 +1,8 @@
 //! The commands of a scenario.
 
-use quorate_core::{Action, Entries, HardState, Input, LogId, NodeId, Payload, commands};
+use quorate_core::{
+    Action, Consistency, Entries, HardState, Input, LogId, NodeId, Payload, commands,
+};
 
 use super::{
     Scenario,
@@ -112,7 +114,7 @@ impl Scenario {
                 Some(entry) if index == 1 => entry.payload.clone(),
                 _ => Payload::Command(format!("{log_id:?}").into()),
             };
-            entries.append(log_id, [payload].into()).map_err(|error| error.to_string())?;
+            entries.append(log_id, payload.into()).map_err(|error| error.to_string())?;
         }
         disk.entries = entries;
         disk.hard_state = HardState { term: number(term)?, voted_for, promise: 0 };
@@ -197,7 +199,7 @@ impl Scenario {
         let node = self.node(node)?;
         let request = FIRST_READ + self.reads.len() as u64;
         self.reads.push((name.to_owned(), request));
-        self.group.step(node, Input::Read { request });
+        self.group.step(node, Input::Read { request, consistency: Consistency::Linearizable });
         Ok(())
     }
 

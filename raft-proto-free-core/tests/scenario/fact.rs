@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use quorate_core::{Action, Body, Halt, Message, Payload, Refusal, RoleKind};
+use quorate_core::{Action, Body, Halt, Message, Refusal, RoleKind};
 
 use super::Scenario;
 
@@ -76,17 +76,11 @@ pub(crate) fn of_node(scenario: &Scenario, fact: &str, node: u64) -> Result<Stri
             voters.map(ToString::to_string).collect::<Vec<_>>().join(",")
         }
         "log" => {
-            let log = status.log.read(1, status.log.last().index, u64::MAX);
-            log.iter().map(|entry| entry.log_id.term.to_string()).collect::<Vec<_>>().join(" ")
+            let log = status.log;
+            let terms = (log.base().index + 1..=log.last().index).filter_map(|at| log.term_at(at));
+            terms.map(|term| term.to_string()).collect::<Vec<_>>().join(" ")
         }
-        "state" => {
-            let log = status.log.read(1, status.applied, u64::MAX);
-            let commands = log.iter().filter_map(|entry| match entry.payload {
-                Payload::Command(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-                Payload::Noop | Payload::Configuration(_) => None,
-            });
-            commands.collect::<Vec<_>>().join(" ")
-        }
+        "state" => member.machine.commands.join(" "),
         "answer" => answer(&member.notices),
         "halted" => halted(&member.notices).to_owned(),
         _ => {
@@ -126,6 +120,9 @@ fn halted(notices: &[Action]) -> &'static str {
         Some(Halt::WriteFailed { .. }) => "write-failed",
         Some(Halt::Diverged { .. }) => "diverged",
         Some(Halt::Exhausted) => "exhausted",
+        Some(Halt::LogLost { .. }) => "log-lost",
+        Some(Halt::UnknownProtocol { .. }) => "unknown-protocol",
+        Some(Halt::Stopped) => "stopped",
     }
 }
 
@@ -161,5 +158,8 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Body::VoteAnswer(_) => "vote-answer",
         Body::AppendRequest(_) => "append",
         Body::AppendAnswer(_) => "append-answer",
+        Body::TimeoutNow => "timeout-now",
+        Body::ReadRequest(_) => "read",
+        Body::ReadAnswer(_) => "read-answer",
     }
 }

@@ -1,0 +1,124 @@
+//! Terms and the time in which nobody leads (paper §5.1, §5.2): stepping down, the election timer,
+//! what the clock means for both.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use crate::{
+    action::{Action, Misuse, Refusal},
+    config::Config,
+    raft::Raft,
+    role::{Follower, Leader, Role},
+    types::{Nanos, NodeId, Term},
+};
+
+impl Raft {
+    /// Enters a term, or goes back to following within it.
+    pub(crate) fn become_follower(
+        &mut self,
+        term: Term,
+        leader: Option<NodeId>,
+        out: &mut Vec<Action>,
+    ) {
+        let was_follower = matches!(self.role, Role::Follower(_));
+        let next = Role::Follower(Follower { leader, ..Follower::default() });
+        let old = core::mem::replace(&mut self.role, next);
+        let is_newer = term > self.hard_state.term;
+        if is_newer {
+            // raft:5.1 a newer term ends whatever this node was in the old one.
+            self.hard_state.term = term;
+            self.hard_state.voted_for = None;
+            self.held_vote = None;
+            self.draft.due = true;
+        }
+        match old {
+            Role::Follower(follower) => self.refuse_forwarded(follower.reads, leader, out),
+            Role::Leader(old) => self.lead_no_more(*old, leader, out),
+            Role::PreCandidate(_) | Role::Candidate(_) => {}
+        }
+        if !was_follower {
+            self.redraw_election_timer();
+        }
+    }
+
+    /// Answers all that waits for a leader that is none any more.
+    fn lead_no_more(&mut self, old: Leader, leader: Option<NodeId>, out: &mut Vec<Action>) {
+        self.log_reads.retain(|read| !read.is_for_a_peer());
+        let reason = Refusal::NotLeader { leader };
+        for read in old.reads {
+            self.refuse_read(read.reader, reason, out);
+        }
+        if let Some(transfer) = old.transfer
+            && let Some(request) = transfer.request
+        {
+            let was_told = transfer.told;
+            out.push(if was_told {
+                Action::Transferred { request }
+            } else {
+                Action::Refused { request, reason }
+            });
+        }
+        if old.published > 0 {
+            // Until the readers are gone this node helps nobody else to lead.
+            self.promised_until = self.promised_until.max(self.lease_open_until);
+            out.push(Action::Lease { until: None });
+        }
+    }
+
+    /// Starts the wait for the next candidacy: above what was promised, at most its double; longer
+    /// where others should rather lead.
+    pub(crate) fn reset_election_timer(&mut self) {
+        let base = self.timeout_base();
+        let reluctance = u64::from(Config::PRIORITY_MAX - self.config.priority);
+        let patience = base / u64::from(Config::PRIORITY_MAX) * reluctance;
+        let timeout = base + 1 + self.jitter.min(base - 1) + patience;
+        self.election_due = self.clock.now().saturating_add(timeout);
+    }
+
+    /// raft:5.2 timeouts are drawn, so that split votes are rare and end soon.
+    pub(crate) fn redraw_election_timer(&mut self) {
+        let (node, seed, base) = (self.config.node, self.config.seed, self.timeout_base());
+        self.jitter = self.draws.below(base, seed, node, self.incarnation);
+        self.reset_election_timer();
+    }
+
+    fn timeout_base(&self) -> Nanos {
+        self.config.election_timeout.max(self.hard_state.promise)
+    }
+
+    /// Whether this node may be a candidate, as far as it knows.
+    pub(crate) fn may_campaign(&self) -> bool {
+        // raft:6 learners, and nodes that are no members or not yet, never stand.
+        self.configuration().is_voter(self.config.node)
+            && self.config.priority > 0
+            && !self.stalled
+            && !self.stopping
+    }
+
+    /// How long the clock had been wrong is unknown: what was promised starts anew, and what rested
+    /// on the time of our own messages is void.
+    pub(crate) fn clock_went_back(&mut self, out: &mut Vec<Action>) {
+        self.promised_until = self.clock.now().saturating_add(self.hard_state.promise);
+        self.reset_election_timer();
+        self.void_lease(out);
+    }
+
+    /// Goes on with other knobs.
+    pub(crate) fn reconfigure(&mut self, config: Arc<Config>, out: &mut Vec<Action>) {
+        let is_ours = (config.node, config.seed) == (self.config.node, self.config.seed);
+        if !is_ours || config.validate().is_err() {
+            out.push(Action::Misuse(Misuse::BadConfig));
+            return;
+        }
+        let changes_promise = config.election_timeout != self.config.election_timeout;
+        self.retain.entries = config.retain_entries;
+        self.config = config;
+        if changes_promise {
+            // Rounds that named the old promise confirm nothing under the new one.
+            self.void_lease(out);
+        }
+        match &self.role {
+            Role::Follower(_) => self.reset_election_timer(),
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {}
+        }
+    }
+}
