@@ -78,7 +78,8 @@ impl Raft {
             Role::Candidate(_) => self.hard_state.voted_for == Some(self.config.node),
             Role::Leader(leader) => {
                 self.hard_state.voted_for == Some(self.config.node)
-                    && self.log.term_at(leader.term_start) == Some(self.hard_state.term)
+                    && (leader.term_start <= self.log.base().index
+                        || self.log.term_at(leader.term_start) == Some(self.hard_state.term))
             }
         }
     }

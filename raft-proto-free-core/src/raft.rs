@@ -298,6 +298,16 @@ impl Raft {
         }
     }
 
+    /// The configuration before that one, which would be in force if the newest went; none where
+    /// that cannot go, or is the first.
+    pub(crate) fn previous_configuration(&self) -> Option<&Configuration> {
+        let in_log = self.log.summary().configurations();
+        let (_, earlier) = in_log.split_last()?;
+        let in_snapshot = self.snapshot.as_ref().map(|snapshot| &snapshot.configuration);
+        let members = earlier.last().map(|(_, members)| members).or(in_snapshot);
+        members.map(|members| &**members)
+    }
+
     /// Where that configuration stands; 0 for the one that every log begins with.
     pub(crate) fn configuration_index(&self) -> Index {
         let in_log = self.log.newest_configuration().map(|(index, _)| index);

@@ -87,11 +87,19 @@ impl Raft {
 
     /// Whether this node may be a candidate, as far as it knows.
     pub(crate) fn may_campaign(&self) -> bool {
-        // raft:6 learners, and nodes that are no members or not yet, never stand.
-        self.configuration().is_voter(self.config.node)
-            && self.config.priority > 0
-            && !self.stalled
-            && !self.stopping
+        self.is_electable() && self.config.priority > 0 && !self.stalled && !self.stopping
+    }
+
+    /// raft:6 learners, and nodes that are no members or not yet, never stand.
+    fn is_electable(&self) -> bool {
+        let own = self.config.node;
+        if self.configuration().is_voter(own) {
+            return true;
+        }
+        // raft:4.2.2 (dissertation) whoever is on its way out may hold the only copy of the entry
+        // that says so: until that is committed the others may need it as their leader.
+        let is_open = self.configuration_index() > self.commit;
+        is_open && self.previous_configuration().is_some_and(|members| members.is_voter(own))
     }
 
     /// How long the clock had been wrong is unknown: what was promised starts anew, and what rested

@@ -57,6 +57,11 @@ impl Disk {
         }
     }
 
+    /// Whether anything was ever written here.
+    pub fn is_used(&self) -> bool {
+        self.hard_state != HardState::default() || !self.entries.is_empty()
+    }
+
     /// What `ReadLog` finds.
     pub fn read(&self, from: Index, through: Index, max_bytes: u64) -> LogFound {
         if from <= self.base.index {
@@ -68,6 +73,9 @@ impl Disk {
 
     /// What a new life finds.
     pub fn persisted(&self) -> Persisted {
+        if !self.is_used() {
+            return Persisted::Join { incarnation: self.lives };
+        }
         Persisted::Loaded {
             incarnation: self.lives,
             hard_state: self.hard_state,
@@ -149,6 +157,8 @@ pub struct Group {
     pub cut: BTreeSet<(u64, u64)>,
     pub now: u64,
     pub next_request: u64,
+    /// Reads: at which node, and what was committed anywhere when they came in.
+    pub reads: BTreeMap<u64, (u64, Index)>,
     /// Across kinds, any order of carrying actions out is allowed: what a draw is made of. None
     /// takes them as they come.
     pub shuffle: Option<u64>,
@@ -186,12 +196,19 @@ impl Group {
             cut: BTreeSet::new(),
             now: 0,
             next_request: 1,
+            reads: BTreeMap::new(),
             shuffle: None,
         };
         for node in 1..=size {
             group.step(node, Input::Tick);
         }
         group
+    }
+
+    /// The highest index that any node knows to be committed.
+    pub fn committed(&self) -> Index {
+        let commits = self.members.values().map(|member| member.raft.status().commit);
+        commits.max().unwrap_or(0)
     }
 
     pub fn raft(&self, node: u64) -> &Raft {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_core::{Action, LogId, RoleKind};
+use quorate_core::{Action, Halt, LogId, RoleKind};
 
 use super::Group;
 
@@ -22,6 +22,23 @@ impl Watch {
                     if first != *node {
                         return Err(format!("term {term} has two leaders, {first} and {node}"));
                     }
+                }
+            }
+            for notice in &member.notices {
+                if let Action::ReadReady { request, index } = notice
+                    && let Some((_, committed)) = group.reads.get(request)
+                    && index < committed
+                {
+                    return Err(format!(
+                        "node {node} reads at {index}, but {committed} was committed before"
+                    ));
+                }
+                if let Action::Misuse(misuse) = notice {
+                    return Err(format!("node {node}: {misuse}"));
+                }
+                if let Action::Halt(halt @ (Halt::Diverged { .. } | Halt::LogLost { .. })) = notice
+                {
+                    return Err(format!("node {node} halts: {halt}"));
                 }
             }
             let status = member.raft.status();
