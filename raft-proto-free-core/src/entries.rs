@@ -6,14 +6,13 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use bytes::Bytes;
-use smallvec::SmallVec;
-
 use crate::{
     batch::{Batch, Commands},
+    batches::Batches,
     configuration::Configuration,
     types::{INDEX_LIMIT, Index, LogId, TERM_LIMIT, Term},
 };
+use bytes::Bytes;
 
 /// What an entry costs in a message or in a limit besides its command, in bytes.
 pub const ENTRY_OVERHEAD_BYTES: u64 = 16;
@@ -58,7 +57,7 @@ pub struct EntryRef<'a> {
 /// Consecutive log entries; may be empty. Terms never fall.
 #[derive(Clone, Default)]
 pub struct Entries {
-    batches: SmallVec<[Batch; 1]>,
+    batches: Batches,
 }
 
 /// Why entries cannot follow one another.
@@ -179,7 +178,7 @@ impl Entries {
     /// The entries from index `from` on.
     pub fn starting_at(&self, from: Index) -> Entries {
         let mut rest = Entries::new();
-        for batch in &self.batches {
+        for batch in self.batches.iter() {
             if batch.last_index() >= from {
                 let first = batch.first_index().max(from);
                 rest.batches.push(batch.slice(first, batch.last_index()));
@@ -201,7 +200,7 @@ impl Entries {
     /// The entries below index `end`.
     pub fn ending_before(&self, end: Index) -> Entries {
         let mut head = Entries::new();
-        for batch in &self.batches {
+        for batch in self.batches.iter() {
             if batch.first_index() < end {
                 let last = batch.last_index().min(end - 1);
                 head.batches.push(batch.slice(batch.first_index(), last));
@@ -214,7 +213,7 @@ impl Entries {
     pub fn capped(&self, max_cost: u64) -> Entries {
         let mut head = Entries::new();
         let mut left = max_cost;
-        for batch in &self.batches {
+        for batch in self.batches.iter() {
             let fitting = batch.fitting(left, head.is_empty());
             let Some(part) = fitting else { break };
             left = left.saturating_sub(part.cost());

@@ -75,6 +75,7 @@ pub mod types;
 
 mod apply;
 mod batch;
+mod batches;
 mod campaign;
 mod check;
 mod clock;

@@ -374,7 +374,7 @@ fn a_candidate_that_wins_nothing_campaigns_again() {
     assert!(group.status(leader).term > first);
     let (mut group, _) = candidate(3);
     group.isolate(1);
-    let due = group.raft(1).deadline().expect("another try").0;
+    let due = group.due(1).expect("another try");
     assert!(due <= group.now + 2 * P);
 }
 
@@ -450,8 +450,7 @@ fn logs_that_parted_meet_in_one_round_trip_for_each_term() {
             conflicts += u64::from(matches!(answer.outcome, AppendOutcome::Conflict { .. }));
         }
         if !group.deliver_one() {
-            let due = group.raft(1).deadline().expect("a leader of three has a deadline");
-            group.now = due.0;
+            group.now = group.due(1).expect("a leader of three has a deadline");
             group.step(1, Input::Tick);
         }
     }
@@ -582,7 +581,7 @@ fn the_election_timeout_lies_above_the_promise_and_at_most_at_its_double() {
     for seed in 0..50 {
         let group = Group::with_config(3, |config| config.seed = seed);
         for node in 1..=3 {
-            let due = group.raft(node).deadline().expect("a voter has one").0;
+            let due = group.due(node).expect("a voter has one");
             assert!(P < due && due <= 2 * P, "{due}");
             seen.insert(due);
         }
@@ -617,8 +616,7 @@ fn a_read_needs_a_round_that_began_after_it() {
     let mut group = led_by_1(3);
     group.settle();
     group.notices(1);
-    let due = group.raft(1).deadline().expect("a heartbeat").0;
-    group.now = due;
+    group.now = group.due(1).expect("a heartbeat");
     group.step(1, Input::Tick);
     let earlier = group.wire.len();
     group.read(1, 70);

@@ -84,8 +84,8 @@ fn happen(group: &mut Group, what: Happening) {
         Happening::Drop(number) => drop(take(group, number, true)),
         Happening::Tick(number) => {
             let node = node(number);
-            if let Some(due) = group.raft(node).deadline() {
-                group.now = group.now.max(due.0);
+            if let Some(due) = group.due(node) {
+                group.now = group.now.max(due);
                 group.step(node, Input::Tick);
             }
         }

@@ -68,6 +68,8 @@ fn the_same_events_give_the_same_actions() {
 
 #[test]
 fn an_action_is_small() {
-    assert!(size_of::<Action>() <= 96, "an action takes {} bytes", size_of::<Action>());
-    assert!(size_of::<Raft>() <= 1024, "a node takes {} bytes", size_of::<Raft>());
+    // Of these 72 are the write's own numbers, and 32 its entries, by value: a box for them would cost
+    // an allocation for each write.
+    assert!(size_of::<Action>() <= 104, "an action takes {} bytes", size_of::<Action>());
+    assert!(size_of::<Raft>() <= 480, "a node takes {} bytes", size_of::<Raft>());
 }

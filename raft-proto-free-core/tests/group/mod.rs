@@ -12,6 +12,9 @@ use quorate_core::*;
 
 pub const MS: u64 = 1_000_000;
 
+/// By how much a node's clock is ahead at first, so that it can go back: an hour.
+pub const SKEW: u64 = 3_600_000 * MS;
+
 /// A node's name.
 pub fn id(id: u64) -> NodeId {
     NodeId::of(id)
@@ -129,10 +132,16 @@ pub struct Member {
     pub log_reads: VecDeque<(Token, LogFound)>,
     pub hold_log_reads: bool,
     pub notices: Vec<Action>,
+    /// By how much its clock is ahead of the test's.
+    pub skew: u64,
     pub up: bool,
 }
 
 impl Member {
+    fn due(&self) -> Option<u64> {
+        Some(self.raft.deadline()?.0.saturating_sub(self.skew))
+    }
+
     fn new(raft: Raft) -> Member {
         Member {
             raft,
@@ -142,6 +151,7 @@ impl Member {
             log_reads: VecDeque::new(),
             hold_log_reads: false,
             notices: Vec::new(),
+            skew: SKEW,
             up: true,
         }
     }
@@ -186,7 +196,8 @@ impl Group {
             change(&mut config);
             let persisted =
                 Persisted::Bootstrap { configuration: founding.clone(), incarnation: 1 };
-            let raft = Raft::restore(config, persisted, Timestamp(0)).expect("a new group starts");
+            let raft = Raft::restore(config, persisted, Timestamp(SKEW));
+            let raft = raft.expect("a new group starts");
             (node, Member::new(raft))
         });
         let mut group = Group {
@@ -211,6 +222,11 @@ impl Group {
         commits.max().unwrap_or(0)
     }
 
+    /// When the node's deadline comes, by the test's clock.
+    pub fn due(&self, node: u64) -> Option<u64> {
+        self.members[&node].due()
+    }
+
     pub fn raft(&self, node: u64) -> &Raft {
         &self.members[&node].raft
     }
@@ -225,8 +241,9 @@ impl Group {
 
     /// Steps one node and carries its actions out; messages wait on the wire.
     pub fn step(&mut self, node: u64, input: Input) -> Vec<Action> {
-        let at = Timestamp(self.now);
+        let now = self.now;
         let member = self.member(node);
+        let at = Timestamp(now + member.skew);
         if !member.up {
             return Vec::new();
         }
@@ -271,7 +288,8 @@ impl Group {
         if let Some(member) = self.members.values().next() {
             config = Config { node: id(node), ..member.raft.config().clone() };
         }
-        let raft = Raft::restore(config, persisted, Timestamp(self.now)).expect("a node joins");
+        let raft =
+            Raft::restore(config, persisted, Timestamp(self.now + SKEW)).expect("a node joins");
         self.members.insert(node, Member::new(raft));
     }
 
@@ -399,7 +417,7 @@ impl Group {
         loop {
             self.settle();
             let due = self.members.iter().filter(|(_, member)| member.up);
-            let due = due.filter_map(|(node, member)| Some((member.raft.deadline()?.0, *node)));
+            let due = due.filter_map(|(node, member)| Some((member.due()?, *node)));
             let Some((at, node)) = due.min().filter(|(at, _)| *at <= end) else { break };
             self.now = self.now.max(at);
             self.step(node, Input::Tick);
@@ -410,8 +428,8 @@ impl Group {
 
     /// The first deadline of `node` comes; nobody else's does.
     pub fn campaign(&mut self, node: u64) {
-        let due = self.raft(node).deadline().expect("a voter has a deadline");
-        self.now = self.now.max(due.0);
+        let due = self.due(node).expect("a voter has a deadline");
+        self.now = self.now.max(due);
         self.step(node, Input::Tick);
     }
 
@@ -496,8 +514,9 @@ impl Group {
     }
 
     pub fn restart_with(&mut self, node: u64, config: Config) {
-        let now = Timestamp(self.now);
+        let now = self.now;
         let member = self.member(node);
+        let now = Timestamp(now + member.skew);
         member.disk.lives += 1;
         member.disk.held = false;
         member.hold_log_reads = false;

@@ -8,7 +8,7 @@ use super::{
     Scenario,
     fact::{Claim, FIRST_READ, kind},
 };
-use crate::group::{MS, id};
+use crate::group::{MS, Parcel, id};
 
 /// The election timeout of a scenario's nodes, in milliseconds; heartbeats go every 20.
 const ELECTION_TIMEOUT_MS: u64 = 100;
@@ -34,7 +34,8 @@ impl Scenario {
             ["duplicate", link, kind @ ..] => self.take(link, kind, Taken::Duplicated),
             ["drop", link, kind @ ..] => self.take(link, kind, Taken::Dropped),
             ["propose", node, words @ ..] if !words.is_empty() => self.propose(node, words),
-            ["read", node, name] => self.read(node, name),
+            ["read", node, name] => self.read(node, name, Consistency::Linearizable),
+            ["read", node, name, "lease"] => self.read(node, name, Consistency::Lease),
             ["writes", "hold", node] => self.for_each(node, |scenario, node| {
                 scenario.group.hold_writes(node);
                 Ok(())
@@ -44,6 +45,21 @@ impl Scenario {
                 Ok(())
             }),
             ["writes", "fail", node] => self.for_each(node, Self::fail_writes),
+            ["log", "hold", node] => self.for_each(node, |scenario, node| {
+                scenario.group.member(node).hold_log_reads = true;
+                Ok(())
+            }),
+            ["log", "release", node] => self.for_each(node, |scenario, node| {
+                scenario.group.release_log_reads(node);
+                Ok(())
+            }),
+            ["join", node] => self.join(node),
+            ["change" | "transfer" | "stop", ..] => self.ask(&words),
+            ["snapshot" | "compact" | "unreachable" | "quiesce" | "wake" | "space", ..] => {
+                self.tell(&words)
+            }
+            ["clock", node, way, ms] => self.clock(node, way, ms),
+            ["knob", node, knob] => self.reconfigure(node, knob),
             ["crash", node] => self.for_each(node, |scenario, node| {
                 let wire = scenario.group.wire.clone();
                 scenario.group.crash(node);
@@ -130,8 +146,8 @@ impl Scenario {
 
     /// The node's deadline comes, and nobody else's.
     fn tick(&mut self, node: u64) -> Result<(), String> {
-        let due = self.group.raft(node).deadline().ok_or("this node has no deadline")?;
-        self.group.now = self.group.now.max(due.0);
+        let due = self.group.due(node).ok_or("this node has no deadline")?;
+        self.group.now = self.group.now.max(due);
         self.group.step(node, Input::Tick);
         Ok(())
     }
@@ -167,13 +183,16 @@ impl Scenario {
             Some((place, kinds)) if place.parse::<usize>().is_ok() => (number(place)?, kinds),
             _ => (1, words),
         };
+        let nth = (place as usize).saturating_sub(1);
+        if kinds == ["snapshot"] {
+            return self.take_parcel(from, to, nth, how);
+        }
         let wanted = |message: &(u64, u64, quorate_core::Message)| {
             (message.0, message.1) == (from, to)
                 && (kinds.is_empty() || kinds.contains(&kind(&message.2)))
         };
         let mut places = (0..self.group.wire.len()).filter(|at| wanted(&self.group.wire[*at]));
-        let place = places.nth((place as usize).saturating_sub(1));
-        let place = place.ok_or("no such message is on its way")?;
+        let place = places.nth(nth).ok_or("no such message is on its way")?;
         let message = match how {
             Taken::Dropped => {
                 self.group.wire.retain(|message| !wanted(message));
@@ -186,6 +205,23 @@ impl Scenario {
         Ok(())
     }
 
+    fn take_parcel(&mut self, from: u64, to: u64, nth: usize, how: Taken) -> Result<(), String> {
+        let wanted = |parcel: &(u64, u64, Parcel)| (parcel.0, parcel.1) == (from, to);
+        let parcels = &mut self.group.parcels;
+        let place = (0..parcels.len()).filter(|at| wanted(&parcels[*at])).nth(nth);
+        let place = place.ok_or("no snapshot is on its way")?;
+        let parcel = match how {
+            Taken::Dropped => {
+                parcels.retain(|parcel| !wanted(parcel));
+                return Ok(());
+            }
+            Taken::Delivered => parcels.remove(place).expect("found there").2,
+            Taken::Duplicated => parcels[place].2.clone(),
+        };
+        self.group.deliver_parcel(from, to, parcel);
+        Ok(())
+    }
+
     fn propose(&mut self, node: &str, words: &[&str]) -> Result<(), String> {
         let node = self.node(node)?;
         let request = self.group.next_request;
@@ -195,11 +231,12 @@ impl Scenario {
         Ok(())
     }
 
-    fn read(&mut self, node: &str, name: &str) -> Result<(), String> {
+    fn read(&mut self, node: &str, name: &str, consistency: Consistency) -> Result<(), String> {
         let node = self.node(node)?;
         let request = FIRST_READ + self.reads.len() as u64;
         self.reads.push((name.to_owned(), request));
-        self.group.step(node, Input::Read { request, consistency: Consistency::Linearizable });
+        self.group.reads.insert(request, (node, self.group.committed()));
+        self.group.step(node, Input::Read { request, consistency });
         Ok(())
     }
 
@@ -228,7 +265,7 @@ impl Scenario {
         Ok(())
     }
 
-    fn for_each(
+    pub(crate) fn for_each(
         &mut self,
         nodes: &str,
         mut run: impl FnMut(&mut Scenario, u64) -> Result<(), String>,
@@ -236,7 +273,7 @@ impl Scenario {
         self.nodes(nodes)?.into_iter().try_for_each(|node| run(self, node))
     }
 
-    fn node(&self, text: &str) -> Result<u64, String> {
+    pub(crate) fn node(&self, text: &str) -> Result<u64, String> {
         let node = number(text)?;
         let known = NodeId::new(node).is_some() && self.group.members.contains_key(&node);
         if known { Ok(node) } else { Err(format!("there is no node {node}")) }
@@ -272,6 +309,6 @@ fn command(word: &str) -> String {
     size.map_or_else(|| word.to_owned(), |size| "x".repeat(size))
 }
 
-fn number(text: &str) -> Result<u64, String> {
+pub(crate) fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{text} is no number"))
 }

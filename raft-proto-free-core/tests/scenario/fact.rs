@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use quorate_core::{Action, Body, Halt, Message, Refusal, RoleKind};
+use quorate_core::{Action, Body, Configuration, Flow, Halt, Message, NodeId, Refusal, RoleKind};
 
 use super::Scenario;
+use crate::group::MS;
 
 /// That a fact of some subjects has a value.
 #[derive(Clone)]
@@ -40,6 +41,7 @@ impl Claim {
         match self.fact.as_str() {
             "read" => Ok(vec![read(scenario, &self.subject)?]),
             "wire" => Ok(vec![wire(scenario, &self.subject)?]),
+            "flow" => Ok(vec![flow(scenario, &self.subject)?]),
             fact => {
                 let nodes = scenario.nodes(&self.subject)?;
                 nodes.into_iter().map(|node| of_node(scenario, fact, node)).collect()
@@ -71,9 +73,19 @@ pub(crate) fn of_node(scenario: &Scenario, fact: &str, node: u64) -> Result<Stri
         "durable" => status.durable.to_string(),
         "commit" => status.commit.to_string(),
         "applied" => status.applied.to_string(),
-        "config" => {
-            let voters = status.configuration.voters().iter();
-            voters.map(ToString::to_string).collect::<Vec<_>>().join(",")
+        "config" => config(status.configuration),
+        "snapshot" => status.snapshot.map_or("none".to_owned(), |meta| format!("{:?}", meta.last)),
+        "base" => format!("{:?}", status.log.base()),
+        "cached" => status.log.first_cached().to_string(),
+        "lease" => yes(status.lease_until.is_some()),
+        "transfer" => or_none(status.transfer),
+        "stalled" => yes(status.stalled),
+        "quiesced" => yes(status.quiesced),
+        "deadline" => yes(member.raft.deadline().is_some()),
+        "promise" => format!("{} ms", status.promise / MS),
+        "refused-by" => {
+            let names: Vec<_> = status.refused_by.iter().map(ToString::to_string).collect();
+            if names.is_empty() { "nobody".to_owned() } else { names.join(",") }
         }
         "log" => {
             let log = status.log;
@@ -83,10 +95,13 @@ pub(crate) fn of_node(scenario: &Scenario, fact: &str, node: u64) -> Result<Stri
         "state" => member.machine.commands.join(" "),
         "answer" => answer(&member.notices),
         "halted" => halted(&member.notices).to_owned(),
+        "misuse" => misuse(&member.notices),
         _ => {
             return Err(format!(
                 "there is no fact {fact}; there are role, leader, term, vote, last, durable, \
-                 commit, applied, config, log, state, answer, halted, read and wire"
+                 commit, applied, config, log, base, cached, snapshot, state, answer, lease, \
+                 transfer, stalled, quiesced, deadline, promise, refused-by, halted, misuse, read, \
+                 wire and flow"
             ));
         }
     })
@@ -97,9 +112,51 @@ fn answer(notices: &[Action]) -> String {
     let mut answers = notices.iter().filter_map(|notice| match notice {
         Action::Accepted { log_id, .. } => Some(format!("accepted {log_id:?}")),
         Action::Refused { request, reason } if *request < FIRST_READ => Some(refused(*reason)),
+        Action::Transferred { .. } => Some("transferred".to_owned()),
         _ => None,
     });
     answers.next_back().unwrap_or_else(|| "none".to_owned())
+}
+
+fn yes(so: bool) -> String {
+    (if so { "yes" } else { "no" }).to_owned()
+}
+
+/// `1,2,3`; `1,2,4 from 1,2,3` while joint; then `learners 5`.
+fn config(members: &Configuration) -> String {
+    let list =
+        |nodes: &[NodeId]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let mut text = list(members.voters());
+    if members.is_joint() {
+        text.push_str(&format!(" from {}", list(members.outgoing())));
+    }
+    let learners: Vec<NodeId> = members.learners().iter().map(|learner| learner.id).collect();
+    if !learners.is_empty() {
+        text.push_str(&format!(" learners {}", list(&learners)));
+    }
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+fn misuse(notices: &[Action]) -> String {
+    let mut found = notices.iter().filter_map(|notice| match notice {
+        Action::Misuse(misuse) => Some(misuse.to_string()),
+        _ => None,
+    });
+    found.next_back().unwrap_or_else(|| "none".to_owned())
+}
+
+/// How entries go from a leader to a peer.
+fn flow(scenario: &Scenario, link: &str) -> Result<String, String> {
+    let (from, to) = scenario.link(link)?;
+    let status = scenario.group.status(from);
+    let peer = status.peers.iter().find(|peer| peer.id.get() == to);
+    Ok(match peer.map(|peer| peer.flow) {
+        None => "none",
+        Some(Flow::Probe { .. }) => "probe",
+        Some(Flow::Replicate) => "replicate",
+        Some(Flow::Snapshot { .. }) => "snapshot",
+    }
+    .to_owned())
 }
 
 fn refused(reason: Refusal) -> String {
@@ -145,7 +202,9 @@ fn read(scenario: &Scenario, name: &str) -> Result<String, String> {
 fn wire(scenario: &Scenario, link: &str) -> Result<String, String> {
     let (from, to) = scenario.link(link)?;
     let messages = scenario.group.on_wire(from, to);
-    let kinds: Vec<&str> = messages.iter().map(kind).collect();
+    let mut kinds: Vec<&str> = messages.iter().map(kind).collect();
+    let parcels = scenario.group.parcels.iter().filter(|(a, b, _)| (*a, *b) == (from, to));
+    kinds.extend(parcels.map(|_| "snapshot"));
     Ok(if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(" ") })
 }
 

@@ -2,10 +2,11 @@
 
 mod command;
 mod fact;
+mod host;
 
 use quorate_core::Config;
 
-use crate::group::{Group, watch::Watch};
+use crate::group::{Group, MS, watch::Watch};
 use fact::Claim;
 
 /// A scenario under way.
@@ -65,13 +66,28 @@ fn start(command: &str, shuffle: Option<u64>) -> Result<Scenario, String> {
 
 type SetKnob = fn(&mut Config, u64);
 
-fn knob(text: &str) -> Result<(SetKnob, u64), String> {
+pub(crate) fn knob(text: &str) -> Result<(SetKnob, u64), String> {
     let (name, value) = text.split_once('=').ok_or("a knob is written NAME=VALUE")?;
     let value = value.parse().map_err(|_| format!("{value} is no number"))?;
     let set: SetKnob = match name {
         "max_message_bytes" => |config, value| config.max_message_bytes = value,
         "max_uncommitted_bytes" => |config, value| config.max_uncommitted_bytes = value,
         "max_inflight_messages" => |config, value| config.max_inflight_messages = value as u32,
+        "max_inflight_bytes" => |config, value| config.max_inflight_bytes = value,
+        "max_apply_bytes" => |config, value| config.max_apply_bytes = value,
+        "max_unapplied_bytes" => |config, value| config.max_unapplied_bytes = value,
+        "max_pending_reads" => |config, value| config.max_pending_reads = value as u32,
+        "cache_bytes" => |config, value| config.cache_bytes = value,
+        "retain_entries" => |config, value| config.retain_entries = value,
+        "priority" => |config, value| config.priority = value as u8,
+        "election_timeout" => |config, value| config.election_timeout = value * MS,
+        "commit_notify_delay" => |config, value| config.commit_notify_delay = value * MS,
+        "transfer_timeout" => |config, value| config.transfer_timeout = value * MS,
+        "write_stall_limit" => |config, value| config.write_stall_limit = value * MS,
+        "lease_reads" => |config, value| config.lease_reads = value > 0,
+        "publish_lease" => |config, value| config.publish_lease = value > 0,
+        "max_clock_drift_ppm" => |config, value| config.max_clock_drift_ppm = value as u32,
+        "apply_before_durable" => |config, value| config.apply_before_durable = value > 0,
         _ => return Err(format!("there is no knob {name} here")),
     };
     Ok((set, value))
@@ -98,6 +114,9 @@ impl Scenario {
         }
         for (from, to, message) in &self.group.wire {
             out.push_str(&format!("  {from}>{to}: {message:?}\n"));
+        }
+        for (from, to, parcel) in &self.group.parcels {
+            out.push_str(&format!("  {from}>{to}: snapshot {:?}\n", parcel.meta.last));
         }
         out
     }
