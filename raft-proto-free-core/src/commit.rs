@@ -52,7 +52,7 @@ impl Raft {
             return;
         }
         if now > self.quorum_lapses(leader) {
-            // raft:6.2 (dissertation) without a quorum there may be another leader by now; clients
+            // diss:6.2 without a quorum there may be another leader by now; clients
             // must not wait for us.
             self.become_follower(self.hard_state.term, None, out);
             return;

@@ -75,7 +75,7 @@ impl Raft {
             return Some(Refusal::WrongTerm { term });
         }
         if let Some(transfer) = leader.transfer {
-            // raft:3.10 (dissertation) else the other log would never be whole.
+            // diss:3.10 else the other log would never be whole.
             return Some(Refusal::Transferring { to: transfer.to });
         }
         if self.is_space_low {

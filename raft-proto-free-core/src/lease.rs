@@ -27,7 +27,7 @@ impl Raft {
     pub(crate) fn lease_until(&self, leader: &Leader) -> Nanos {
         // raft:8 until an entry of this term is committed, the commit index may lag behind.
         let is_current = self.has_committed_in_term(leader);
-        // raft:3.10 (dissertation) a transfer overrides what voters promised, so once it was begun
+        // diss:3.10 a transfer overrides what voters promised, so once it was begun
         // no lease can rest on that.
         let is_whole = leader.transfer.is_none() && !leader.lease_lost;
         if !(self.config.lease_reads && is_current && is_whole) {

@@ -16,9 +16,10 @@
 //!
 //! Nothing rests on prose such as "persist before you send": what must wait for the disk waits
 //! *inside* until [`Input::Written`] comes, so actions of different kinds may be carried out in any
-//! order and with any delay. The rules of the paper stand a file each; each is cited at the branch
-//! that carries it (`raft:5.4.2` is section 5.4.2 of "In Search of an Understandable Consensus
-//! Algorithm (Extended Version)").
+//! order and with any delay. The rules of the paper stand a file each, and each is cited at the branch
+//! that carries it: `raft:5.4.2` is section 5.4.2 of "In Search of an Understandable Consensus
+//! Algorithm (Extended Version)", `diss:6.4` is section 6.4 of Diego Ongaro's dissertation "Consensus:
+//! Bridging Theory and Practice"; `differs:` says where and why this crate does otherwise.
 //!
 //! # A group of one
 //!

@@ -54,7 +54,7 @@ impl Raft {
         if let Some(index) = self.change_in_flight() {
             return Err(Refusal::ChangeInFlight { index });
         }
-        // raft:4.1 (dissertation, corrected 2015) an older leader's change may be uncommitted and
+        // diss:4.1 (corrected in 2015) an older leader's change may be uncommitted and
         // unknown here: only a commit in this term rules that out.
         if !self.has_committed_in_term(leader) {
             return Err(Refusal::TermNotCommitted);
@@ -119,7 +119,7 @@ impl Raft {
         }
     }
 
-    /// raft:4.2.1 (dissertation) a learner votes once it no longer would hold up a commit.
+    /// diss:4.2.1 a learner votes once it no longer would hold up a commit.
     pub(crate) fn promote_caught_up(&mut self, id: NodeId, out: &mut Vec<Action>) {
         let Some(learner) = self.configuration().learner(id) else { return };
         let Promotion::WhenCaughtUp { max_lag } = learner.promotion else { return };

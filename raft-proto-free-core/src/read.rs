@@ -49,7 +49,7 @@ impl Raft {
     fn read_as_leader(&mut self, reader: Reader, consistency: Consistency, out: &mut Vec<Action>) {
         let index = self.commit;
         if consistency == Consistency::Lease && self.has_lease() {
-            // raft:6.4.1 (dissertation) nobody else can have led since the last round.
+            // diss:6.4.1 nobody else can have led since the last round.
             self.answer_read(reader, index, out);
             return;
         }

@@ -96,7 +96,7 @@ impl Raft {
         if self.configuration().is_voter(own) {
             return true;
         }
-        // raft:4.2.2 (dissertation) whoever is on its way out may hold the only copy of the entry
+        // diss:4.2.2 whoever is on its way out may hold the only copy of the entry
         // that says so: until that is committed the others may need it as their leader.
         let is_open = self.configuration_index() > self.commit;
         is_open && self.previous_configuration().is_some_and(|members| members.is_voter(own))

@@ -58,7 +58,7 @@ impl Raft {
         if transfer.expires <= now {
             leader.transfer = None;
             leader.hand_over_due = now.saturating_add(self.config.election_timeout * 10);
-            // raft:3.10 (dissertation) the cluster goes on under the old leader.
+            // diss:3.10 the cluster goes on under the old leader.
             let reason = Refusal::TransferTimedOut;
             out.extend(transfer.request.map(|request| Action::Refused { request, reason }));
             return;
@@ -82,12 +82,12 @@ impl Raft {
             return;
         }
         if self.may_campaign() && !self.is_lease_open() {
-            // raft:3.10 (dissertation) no pre-vote: the leader itself gives way.
+            // diss:3.10 no pre-vote: the leader itself gives way.
             self.stand(true, out);
         }
     }
 
-    /// raft:9 (priorities, as the design has them) whoever should rather lead and can, does.
+    /// Whoever should rather lead and can, does.
     pub(crate) fn hand_over_to_a_better(&mut self, out: &mut Vec<Action>) {
         let (now, own) = (self.clock.now(), self.config.priority);
         let Role::Leader(leader) = &self.role else { return };

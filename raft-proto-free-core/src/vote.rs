@@ -46,7 +46,7 @@ impl Raft {
     ) {
         let VoteRequest { last, campaign, transfer } = request;
         self.wake(out);
-        // raft:4.2.3 (dissertation) an election that the leader asked for disturbs nobody.
+        // diss:4.2.3 an election that the leader asked for disturbs nobody.
         let is_bound = self.is_lease_open() || (!transfer && self.is_bound_to_a_leader());
         if term < self.hard_state.term || is_bound {
             // raft:5.2 a request of an older term is refused; raft:6 so is one that comes while we
