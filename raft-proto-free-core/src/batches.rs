@@ -18,9 +18,10 @@ impl Batches {
         Batches::Many(Vec::new())
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, batch: Batch) {
         match self {
-            Batches::Many(many) if many.is_empty() => *self = Batches::One(batch),
+            Batches::Many(many) if many.capacity() == 0 => *self = Batches::One(batch),
             Batches::Many(many) => many.push(batch),
             Batches::One(_) => {
                 let Batches::One(first) = core::mem::replace(self, Batches::new()) else { return };

@@ -226,6 +226,10 @@ impl Entries {
         head
     }
 
+    pub(crate) fn of_batch(batch: Batch) -> Entries {
+        Entries { batches: Batches::One(batch) }
+    }
+
     pub(crate) fn batches(&self) -> &[Batch] {
         &self.batches
     }

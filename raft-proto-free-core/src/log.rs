@@ -74,21 +74,24 @@ impl Log {
     /// Entries from `from` through `through`, while they cost at most `max_cost`; the first always.
     /// None where the first is not in memory.
     pub fn read(&self, from: Index, through: Index, max_cost: u64) -> Option<Entries> {
-        if from < self.first_cached() || from > self.last().index {
-            return None;
+        let place = self.place_of(from)?;
+        let mut batches = self.cached.iter_from(place);
+        let first = batches.next()?;
+        if from == first.first_index() && first.cost() <= max_cost {
+            let last = first.last_index();
+            if last == through || (last < through && last == self.last().index) {
+                // What came as one batch goes on as one: nearly every question.
+                return Some(Entries::of_batch(first.clone()));
+            }
         }
         let mut found = Entries::new();
         let mut left = max_cost;
-        for batch in self.cached.iter_from(self.place_of(from)) {
+        for batch in core::iter::once(first).chain(batches) {
             let (first, last) = (batch.first_index().max(from), batch.last_index().min(through));
             if first > last {
                 break;
             }
-            let wanted = if (first, last) == (batch.first_index(), batch.last_index()) {
-                batch.clone()
-            } else {
-                batch.slice(first, last)
-            };
+            let wanted = batch.slice(first, last);
             let Some(part) = wanted.fitting(left, found.is_empty()) else { break };
             left = left.saturating_sub(part.cost());
             let is_whole = part.last_index() == last;
@@ -100,12 +103,20 @@ impl Log {
         Some(found)
     }
 
-    /// Where in the cache the entry at `from` lies; most questions are about the last batch.
-    fn place_of(&self, from: Index) -> usize {
-        match self.cached.back() {
-            Some(batch) if batch.first_index() <= from => self.cached.len() - 1,
-            Some(_) | None => self.cached.partition_point(|batch| batch.last_index() < from),
+    /// Where in memory the entry at `from` lies; most questions are about the last batch or two.
+    fn place_of(&self, from: Index) -> Option<usize> {
+        let len = self.cached.len();
+        let back = self.cached.back()?;
+        if back.first_index() <= from {
+            return (from <= back.last_index()).then(|| len - 1);
         }
+        if self.cached.get(len.wrapping_sub(2)).is_some_and(|batch| batch.first_index() <= from) {
+            return Some(len - 2);
+        }
+        if from < self.first_cached() {
+            return None;
+        }
+        Some(self.cached.partition_point(|batch| batch.last_index() < from))
     }
 
     /// Adds a batch that follows the last entry.

@@ -29,6 +29,10 @@ impl<T> Queue<T> {
         self.items.as_ref()?.back()
     }
 
+    pub(crate) fn get(&self, place: usize) -> Option<&T> {
+        self.items.as_ref()?.get(place)
+    }
+
     pub(crate) fn push_back(&mut self, item: T) {
         self.items.get_or_insert_default().push_back(item);
     }
@@ -68,7 +72,8 @@ impl<T> Queue<T> {
 
     /// The items from `place` on.
     pub(crate) fn iter_from(&self, place: usize) -> impl Iterator<Item = &T> {
-        self.items.iter().flat_map(move |items| items.range(place.min(items.len())..))
+        let items = self.items.as_deref();
+        items.map_or_else(Default::default, |items| items.range(place.min(items.len())..))
     }
 
     /// The first place whose item is not `before`, where those that are come first.

@@ -5,34 +5,36 @@ use smallvec::SmallVec;
 use crate::configuration::Seat;
 
 /// How many of `voters` are a majority. For 0 voters that is 1: nobody decides for an empty group.
-pub(crate) const fn majority(voters: usize) -> usize {
+const fn majority(voters: usize) -> usize {
     voters / 2 + 1
 }
 
 /// The largest value that a quorum has reached, where each member has reached the value beside its
 /// seat.
-pub(crate) fn reached_by_quorum(members: impl Iterator<Item = (Seat, u64)>) -> u64 {
-    let mut incoming: SmallVec<[u64; 8]> = SmallVec::new();
-    let mut outgoing: SmallVec<[u64; 8]> = SmallVec::new();
-    for (seat, value) in members {
-        if seat.incoming {
-            incoming.push(value);
-        }
-        if seat.outgoing {
-            outgoing.push(value);
-        }
-    }
-    let reached = reached_by_majority(&mut incoming);
-    if outgoing.is_empty() {
+pub(crate) fn reached_by_quorum(members: impl Iterator<Item = (Seat, u64)> + Clone) -> u64 {
+    let incoming = members.clone().filter(|(seat, _)| seat.incoming);
+    let reached = reached_by_majority(incoming.map(|(_, value)| value));
+    let mut outgoing = members.filter(|(seat, _)| seat.outgoing).peekable();
+    if outgoing.peek().is_none() {
         return reached;
     }
     // raft:6 a joint decision takes a majority of the old voters and one of the new.
-    reached.min(reached_by_majority(&mut outgoing))
+    reached.min(reached_by_majority(outgoing.map(|(_, value)| value)))
 }
 
-fn reached_by_majority(values: &mut [u64]) -> u64 {
-    values.sort_unstable_by(|a, b| b.cmp(a));
-    values.get(majority(values.len()) - 1).copied().unwrap_or(0)
+fn reached_by_majority(values: impl Iterator<Item = u64>) -> u64 {
+    let mut values: SmallVec<[u64; 8]> = values.collect();
+    match *values {
+        [] => 0,
+        [only] => only,
+        [a, b] => a.min(b),
+        // The median of the most common group.
+        [a, b, c] => a.min(b).max(a.max(b).min(c)),
+        _ => {
+            values.sort_unstable_by(|a, b| b.cmp(a));
+            values.get(majority(values.len()) - 1).copied().unwrap_or(0)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -231,6 +231,7 @@ impl Raft {
         match self.durability.complete(seq, self.incarnation) {
             Ok(true) => {
                 self.answer_durable(out);
+                self.advance_commit(out);
                 self.log.evict(self.durability.last(), self.config.cache_bytes);
             }
             Ok(false) => self.drops.count(Drop::Completion),

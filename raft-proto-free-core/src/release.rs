@@ -14,15 +14,14 @@ impl Raft {
     /// Lets go whatever is durable by now. Called once in each step, before its own write is asked
     /// for: what this step drafted is not durable.
     pub(crate) fn release(&mut self, out: &mut Vec<Action>) {
-        if !self.is_vote_durable() {
-            // Then the term is not durable either, and nothing can be released in it.
-            return;
-        }
-        self.release_vote(out);
-        match &self.role {
-            Role::Follower(_) | Role::PreCandidate(_) => {}
-            Role::Candidate(_) => self.release_candidacy(out),
-            Role::Leader(_) => self.advance_commit(out),
+        let waits = match &self.role {
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Leader(_) => self.held_vote.is_some(),
+            Role::Candidate(campaign) => !campaign.asked,
+        };
+        // Without the vote the term is not durable either, and nothing can be released in it.
+        if waits && self.is_vote_durable() {
+            self.release_vote(out);
+            self.release_candidacy(out);
         }
     }
 
