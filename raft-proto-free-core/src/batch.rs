@@ -141,6 +141,7 @@ impl Batch {
     }
 
     /// The configurations among the entries, with their places.
+    #[inline]
     pub(crate) fn configurations(&self) -> impl Iterator<Item = (Index, &Arc<Configuration>)> {
         let searched = if self.commands.0.has_configuration { self.payloads() } else { &[] };
         searched.iter().zip(self.first_index()..).filter_map(|(payload, index)| match payload {

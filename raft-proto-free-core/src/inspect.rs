@@ -93,23 +93,23 @@ fn is_sane(log_id: LogId) -> bool {
 }
 
 fn is_sane_append(term: Term, request: &AppendRequest) -> bool {
-    let follows = match (request.entries.first(), request.entries.last()) {
-        (Some(first), Some(last)) => {
-            first.index == request.prev.index + 1
-                && first.term >= request.prev.term
-                && last.term <= term
-                && last.index < INDEX_LIMIT - 1
-        }
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    let configurations = request.entries.batches().iter().flat_map(Batch::configurations);
-    let has_voters = |members: &Configuration| !members.voters().is_empty();
-    term > 0
-        && configurations.into_iter().all(|(_, members)| has_voters(members))
+    let numbers = term > 0
         && is_sane(request.prev)
         && request.prev.term <= term
         && request.commit < INDEX_LIMIT
-        && (1..=PROMISE_LIMIT).contains(&request.promise)
-        && follows
+        && (1..=PROMISE_LIMIT).contains(&request.promise);
+    numbers && are_sane_entries(term, request)
+}
+
+/// Whether the entries follow what they should follow. That they follow one another is their type's
+/// promise.
+fn are_sane_entries(term: Term, request: &AppendRequest) -> bool {
+    let batches = request.entries.batches();
+    let Some((first, last)) = batches.first().zip(batches.last()) else { return true };
+    let has_voters = |members: &Configuration| !members.voters().is_empty();
+    first.first_index() == request.prev.index + 1
+        && first.term() >= request.prev.term
+        && last.term() <= term
+        && last.last_index() < INDEX_LIMIT - 1
+        && batches.iter().flat_map(Batch::configurations).all(|(_, members)| has_voters(members))
 }

@@ -73,20 +73,23 @@ impl Log {
 
     /// Entries from `from` through `through`, while they cost at most `max_cost`; the first always.
     /// None where the first is not in memory.
+    #[inline]
     pub fn read(&self, from: Index, through: Index, max_cost: u64) -> Option<Entries> {
         let place = self.place_of(from)?;
-        let mut batches = self.cached.iter_from(place);
-        let first = batches.next()?;
-        if from == first.first_index() && first.cost() <= max_cost {
-            let last = first.last_index();
-            if last == through || (last < through && last == self.last().index) {
-                // What came as one batch goes on as one: nearly every question.
-                return Some(Entries::of_batch(first.clone()));
-            }
+        let batch = self.cached.get(place)?;
+        let last = batch.last_index();
+        let is_all = last == through || (last < through && place + 1 == self.cached.len());
+        if is_all && batch.first_index() == from && batch.cost() <= max_cost {
+            // What came as one batch goes on as one: nearly every question.
+            return Some(Entries::of_batch(batch.clone()));
         }
+        Some(self.read_pieces(place, from, through, max_cost))
+    }
+
+    fn read_pieces(&self, place: usize, from: Index, through: Index, max_cost: u64) -> Entries {
         let mut found = Entries::new();
         let mut left = max_cost;
-        for batch in core::iter::once(first).chain(batches) {
+        for batch in self.cached.iter_from(place) {
             let (first, last) = (batch.first_index().max(from), batch.last_index().min(through));
             if first > last {
                 break;
@@ -100,10 +103,21 @@ impl Log {
                 break;
             }
         }
-        Some(found)
+        found
+    }
+
+    /// All entries from `from` on; none where the first is not in memory.
+    #[inline]
+    pub(crate) fn newest(&self, from: Index) -> Option<Entries> {
+        let batch = self.cached.back()?;
+        if batch.first_index() == from {
+            return Some(Entries::of_batch(batch.clone()));
+        }
+        self.read(from, self.last().index, u64::MAX)
     }
 
     /// Where in memory the entry at `from` lies; most questions are about the last batch or two.
+    #[inline]
     fn place_of(&self, from: Index) -> Option<usize> {
         let len = self.cached.len();
         let back = self.cached.back()?;

@@ -122,7 +122,6 @@ impl Raft {
         if !self.clock.advance(event.at) {
             self.clock_went_back(out);
         }
-        self.watch_disk(out);
         self.take(event.input, out);
         self.finish(before, out);
     }
@@ -176,6 +175,7 @@ impl Raft {
     }
 
     fn tick(&mut self, out: &mut Vec<Action>) {
+        self.watch_disk(out);
         match &self.role {
             Role::Leader(_) => return self.leader_tick(out),
             Role::Follower(follower) => {
@@ -215,7 +215,10 @@ impl Raft {
                 }
             }
             Body::AppendAnswer(answer) => {
-                if self.is_current_answer(from, term, out) {
+                // A leader knows its members by heart.
+                let is_current =
+                    matches!(self.role, Role::Leader(_)) && term == self.hard_state.term;
+                if is_current || self.is_current_answer(from, term, out) {
                     self.append_answer(from, answer, out);
                 }
             }
@@ -230,8 +233,14 @@ impl Raft {
     fn written(&mut self, seq: Token, out: &mut Vec<Action>) {
         match self.durability.complete(seq, self.incarnation) {
             Ok(true) => {
-                self.answer_durable(out);
-                self.advance_commit(out);
+                match &self.role {
+                    Role::Leader(_) => self.advance_commit(out),
+                    Role::Follower(_) => self.answer_durable(out),
+                    Role::PreCandidate(_) | Role::Candidate(_) => {}
+                }
+                if self.stalled {
+                    self.watch_disk(out);
+                }
                 self.log.evict(self.durability.last(), self.config.cache_bytes);
             }
             Ok(false) => self.drops.count(Drop::Completion),
@@ -268,7 +277,7 @@ impl Raft {
             hard_state: self.hard_state,
             truncate_from: draft.from,
             // What is not durable is in memory; a log that a snapshot replaced has no entry.
-            entries: self.log.read(draft.from, last, u64::MAX).unwrap_or_default(),
+            entries: self.log.newest(draft.from).unwrap_or_default(),
             snapshot: if draft.snapshot { self.snapshot.clone() } else { None },
             discard_through: draft.discard_through,
         }));
