@@ -6,8 +6,10 @@ use alloc::vec::Vec;
 use crate::{
     action::{Action, Halt, Misuse, Refusal},
     log_read::Purpose,
+    message::ReadOutcome,
     raft::Raft,
-    role::Role,
+    role::{Reader, Role},
+    status::Drop,
     types::{Index, Token},
 };
 
@@ -68,8 +70,11 @@ impl Raft {
 
     /// The disk failed: what is on it is not known, so nothing more may be said or promised.
     pub(crate) fn write_failed(&mut self, seq: Token, out: &mut Vec<Action>) {
-        if seq.incarnation == self.incarnation {
-            self.halt(Halt::WriteFailed { seq }, out);
+        match self.durability.judge(seq, self.incarnation) {
+            Err(misuse) => out.push(Action::Misuse(misuse)),
+            // Of an earlier life, or of what is durable in spite of it.
+            Ok(false) => self.drops.count(Drop::Completion),
+            Ok(true) => self.halt(Halt::WriteFailed { seq }, out),
         }
     }
 
@@ -96,10 +101,16 @@ impl Raft {
                 let reads = core::mem::take(&mut leader.reads);
                 let transfer = leader.transfer.take().and_then(|transfer| transfer.request);
                 let is_published = leader.published > 0;
-                for read in reads {
-                    self.refuse_read(read.reader, Refusal::Halted, out);
-                }
                 let refused = |request| Action::Refused { request, reason: Refusal::Halted };
+                for read in reads {
+                    match read.reader {
+                        Reader::Local { request } => out.push(refused(request)),
+                        Reader::Remote { .. } => {
+                            let outcome = ReadOutcome::NotLeader { leader: None };
+                            self.answer_read(read.reader, outcome, out);
+                        }
+                    }
+                }
                 out.extend(transfer.map(refused));
                 out.extend(is_published.then_some(Action::Lease { until: None }));
             }

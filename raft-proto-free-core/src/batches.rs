@@ -24,7 +24,7 @@ impl Batches {
             Batches::Many(many) if many.capacity() == 0 => *self = Batches::One(batch),
             Batches::Many(many) => many.push(batch),
             Batches::One(_) => {
-                let Batches::One(first) = core::mem::replace(self, Batches::new()) else { return };
+                let Batches::One(first) = core::mem::take(self) else { return };
                 *self = Batches::Many(vec![first, batch]);
             }
         }

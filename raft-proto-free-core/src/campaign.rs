@@ -108,7 +108,7 @@ impl Raft {
         self.give_up_reads(out);
         self.hard_state.term = term;
         self.hard_state.voted_for = Some(self.config.node);
-        self.held_vote = None;
+        self.aside.take_vote();
         self.draft.due = true;
         self.redraw_election_timer();
         self.role = Role::Candidate(self.new_campaign(transfer));

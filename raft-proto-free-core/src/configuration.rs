@@ -1,6 +1,6 @@
 //! Who the members are (paper §6). Knows no progress and no role.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use crate::types::NodeId;
 
@@ -19,10 +19,17 @@ pub const PROTOCOL: u16 = 1;
 #[cfg_attr(feature = "serde", serde(try_from = "encoding::Parts", into = "encoding::Parts"))]
 pub struct Configuration {
     voters: Vec<NodeId>,
+    /// None where all of it is empty, as in most groups at most times.
+    others: Option<Box<Others>>,
+    protocol: u16,
+}
+
+/// Members that are no voters, or not for long.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Others {
     /// Empty unless joint.
     outgoing: Vec<NodeId>,
     learners: Vec<Learner>,
-    protocol: u16,
 }
 
 /// A member that holds the log, but has no vote (dissertation §4.2.1).
@@ -84,12 +91,8 @@ pub enum ConfigurationError {
 
 impl Configuration {
     /// Of nobody: what a node knows before it joins a group.
-    pub const EMPTY: Configuration = Configuration {
-        voters: Vec::new(),
-        outgoing: Vec::new(),
-        learners: Vec::new(),
-        protocol: PROTOCOL,
-    };
+    pub const EMPTY: Configuration =
+        Configuration { voters: Vec::new(), others: None, protocol: PROTOCOL };
 
     /// The group of these voters, in any order, repetitions dropped.
     pub fn new(voters: impl IntoIterator<Item = NodeId>) -> Configuration {
@@ -111,20 +114,18 @@ impl Configuration {
         learners.sort_unstable();
         learners.dedup_by_key(|learner| learner.id);
         learners.shrink_to_fit();
-        let made = Configuration {
-            voters: sorted(voters),
-            outgoing: sorted(outgoing),
-            learners,
-            protocol,
-        };
-        let most = made.voters.len().max(made.outgoing.len()).max(made.learners.len());
+        let others = Others { outgoing: sorted(outgoing), learners };
+        let is_plain = others.outgoing.is_empty() && others.learners.is_empty();
+        let others = (!is_plain).then(|| Box::new(others));
+        let made = Configuration { voters: sorted(voters), others, protocol };
+        let most = made.voters.len().max(made.outgoing().len()).max(made.learners().len());
         if made.voters.is_empty() {
             return Err(ConfigurationError::NoVoter);
         }
         if most > VOTERS_LIMIT as usize {
             return Err(ConfigurationError::TooMany);
         }
-        let twice = made.learners.iter().find(|learner| made.seat(learner.id).incoming);
+        let twice = made.learners().iter().find(|learner| made.seat(learner.id).incoming);
         twice.map_or(Ok(()), |learner| Err(ConfigurationError::Twice { node: learner.id }))?;
         Ok(made)
     }
@@ -137,12 +138,12 @@ impl Configuration {
     /// The voters of the configuration that is on its way out, in ascending order; empty unless
     /// this one is joint.
     pub fn outgoing(&self) -> &[NodeId] {
-        &self.outgoing
+        self.others.as_ref().map_or(&[], |others| &others.outgoing)
     }
 
     /// The learners, in ascending order. One of them may still be an outgoing voter.
     pub fn learners(&self) -> &[Learner] {
-        &self.learners
+        self.others.as_ref().map_or(&[], |others| &others.learners)
     }
 
     /// The lowest protocol version of all members: no newer kind of message or entry is used.
@@ -152,14 +153,14 @@ impl Configuration {
 
     /// Whether decisions take two majorities.
     pub fn is_joint(&self) -> bool {
-        !self.outgoing.is_empty()
+        !self.outgoing().is_empty()
     }
 
     /// In which halves `node` votes.
     pub fn seat(&self, node: NodeId) -> Seat {
         Seat {
             incoming: self.voters.binary_search(&node).is_ok(),
-            outgoing: self.outgoing.binary_search(&node).is_ok(),
+            outgoing: self.outgoing().binary_search(&node).is_ok(),
         }
     }
 
@@ -170,8 +171,8 @@ impl Configuration {
 
     /// How `node` is to be promoted, where it is a learner.
     pub fn learner(&self, node: NodeId) -> Option<Learner> {
-        let place = self.learners.binary_search_by_key(&node, |learner| learner.id).ok()?;
-        self.learners.get(place).copied()
+        let place = self.learners().binary_search_by_key(&node, |learner| learner.id).ok()?;
+        self.learners().get(place).copied()
     }
 
     /// Whether `node` is a member of any kind.
@@ -181,14 +182,14 @@ impl Configuration {
 
     /// All members, in ascending order, each once.
     pub fn members(&self) -> Vec<NodeId> {
-        let learners = self.learners.iter().map(|learner| learner.id);
-        let voters = self.voters.iter().chain(self.outgoing.iter()).copied();
+        let learners = self.learners().iter().map(|learner| learner.id);
+        let voters = self.voters.iter().chain(self.outgoing().iter()).copied();
         sorted(voters.chain(learners))
     }
 
     /// What limits count, in bytes.
     pub(crate) fn cost(&self) -> u64 {
-        8 * (self.voters.len() + self.outgoing.len() + 2 * self.learners.len()) as u64
+        8 * (self.voters.len() + self.outgoing().len() + 2 * self.learners().len()) as u64
     }
 }
 
@@ -233,10 +234,10 @@ mod encoding {
     impl From<Configuration> for Parts {
         fn from(configuration: Configuration) -> Parts {
             Parts {
-                voters: configuration.voters,
-                outgoing: configuration.outgoing,
-                learners: configuration.learners,
-                protocol: configuration.protocol,
+                voters: configuration.voters().to_vec(),
+                outgoing: configuration.outgoing().to_vec(),
+                learners: configuration.learners().to_vec(),
+                protocol: configuration.protocol(),
             }
         }
     }

@@ -95,15 +95,20 @@ impl Durability {
         self.issued
     }
 
-    /// Takes the completion of `seq` and of all before it, in this life, which is `incarnation`;
-    /// true if it is news.
-    pub(crate) fn complete(&mut self, seq: Seq, incarnation: u64) -> Result<bool, Misuse> {
+    /// Whether a completion of `seq` is news, in the life `incarnation`.
+    pub(crate) fn judge(&self, seq: Seq, incarnation: u64) -> Result<bool, Misuse> {
         if seq.incarnation > incarnation
             || (seq.incarnation == incarnation && seq.number > self.issued)
         {
             return Err(Misuse::NeverIssued { seq });
         }
-        if seq.incarnation < incarnation || seq.number <= self.completed {
+        Ok(seq.incarnation == incarnation && seq.number > self.completed)
+    }
+
+    /// Takes the completion of `seq` and of all before it, in the life `incarnation`; true if it is
+    /// news.
+    pub(crate) fn complete(&mut self, seq: Seq, incarnation: u64) -> Result<bool, Misuse> {
+        if !self.judge(seq, incarnation)? {
             return Ok(false);
         }
         self.completed = seq.number;

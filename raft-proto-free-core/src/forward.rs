@@ -6,7 +6,7 @@ use alloc::{boxed::Box, vec::Vec};
 use crate::{
     action::{Action, Limit, Refusal},
     event::Consistency,
-    message::{Body, ReadAnswer, ReadOutcome, ReadRequest},
+    message::{Body, ReadAnswer, ReadRequest},
     raft::Raft,
     role::{ForwardedReads, Question, Role},
     types::{Nanos, NodeId, RequestId},
@@ -88,17 +88,7 @@ impl Raft {
         let is_leader = follower.leader == Some(from);
         let Some(reads) = follower.reads.as_mut().filter(|_| is_leader) else { return };
         let Some(asked) = reads.asked.take_if(|asked| asked.token == answer.token) else { return };
-        let answered = |request| match answer.outcome {
-            ReadOutcome::Ready { index } => Action::ReadReady { request, index },
-            ReadOutcome::NotLeader { leader } => {
-                Action::Refused { request, reason: Refusal::NotLeader { leader } }
-            }
-            ReadOutcome::NoQuorum => Action::Refused { request, reason: Refusal::NoQuorum },
-            ReadOutcome::Busy => {
-                let reason = Refusal::Busy { limit: Limit::PendingReads };
-                Action::Refused { request, reason }
-            }
-        };
+        let answered = |request| answer.outcome.action(request);
         out.extend(asked.requests.into_iter().map(answered));
         self.ask_leader(out);
     }

@@ -55,7 +55,7 @@ impl Raft {
         let Role::Leader(leader) = &self.role else { return };
         let (until, published) = (self.lease_until(leader), leader.published);
         if until > published && until > self.clock.now() {
-            self.lease_open_until = self.lease_open_until.max(until);
+            self.aside.open_lease(until);
             self.set_published(until);
             out.push(Action::Lease { until: Some(self.clock.reading_at(until)) });
         } else if until == 0 && published > 0 {
@@ -73,7 +73,7 @@ impl Raft {
     /// Whether somebody may still read under a lease that this node published: then it helps no
     /// other leader.
     pub(crate) fn is_lease_open(&self) -> bool {
-        self.clock.now() < self.lease_open_until
+        self.clock.now() < self.aside.lease_open_until()
     }
 
     /// What was confirmed so far carries no lease any more; what is sent from now on may.

@@ -75,6 +75,7 @@ pub mod persisted;
 pub mod types;
 
 mod apply;
+mod aside;
 mod batch;
 mod batches;
 mod campaign;

@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, collections::VecDeque};
 
 /// First in, first out.
+#[allow(clippy::box_collection, reason = "a word instead of four, for all that rest")]
 #[derive(Clone, Debug)]
 pub(crate) struct Queue<T> {
     items: Option<Box<VecDeque<T>>>,

@@ -50,5 +50,6 @@ impl Raft {
         self.durability.rest();
         self.unapplied.rest();
         self.log_reads.rest();
+        self.aside.rest();
     }
 }

@@ -8,10 +8,11 @@
 //! gone. Reads: [`read`](crate::read), [`forward`](crate::forward), [`lease`](crate::lease). The
 //! disk: [`release`](crate::release) lets go what waited for it, [`stall`](crate::stall) watches it.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
     action::{Action, HardState, RoleKind, SnapshotMeta, Write},
+    aside::{Aside, Retain},
     batch::Batch,
     clock::Clock,
     config::Config,
@@ -48,13 +49,10 @@ pub struct Raft {
     pub(crate) role: Role,
     /// Until then this node neither votes nor campaigns, for it told a leader so.
     pub(crate) promised_until: Nanos,
-    /// Until then somebody may read under a lease that this node published.
-    pub(crate) lease_open_until: Nanos,
     pub(crate) election_due: Nanos,
     /// By how much the election timeout lies above the promise; drawn anew for each candidacy.
     pub(crate) jitter: Nanos,
-    /// A vote that is given, but not yet durable.
-    pub(crate) held_vote: Option<Box<HeldVote>>,
+    pub(crate) aside: Aside,
     /// Highest index known committed. Never falls.
     pub(crate) commit: Index,
     /// Highest index given to apply. Never falls; at most `commit`.
@@ -66,7 +64,6 @@ pub struct Raft {
     pub(crate) unapplied_bytes: u64,
     /// What is being read back from the log store.
     pub(crate) log_reads: Queue<LogRead>,
-    pub(crate) retain: Retain,
     pub(crate) drops: Tally,
     /// Whether the own disk is too slow to lead.
     pub(crate) stalled: bool,
@@ -89,20 +86,6 @@ pub(crate) struct Draft {
     pub(crate) from: Index,
     /// Entries through this are no longer needed.
     pub(crate) discard_through: Index,
-}
-
-/// A vote on its way to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HeldVote {
-    pub(crate) to: NodeId,
-    pub(crate) campaign: Token,
-}
-
-/// How much of the log stays behind a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Retain {
-    pub(crate) entries: u64,
-    pub(crate) bytes: u64,
 }
 
 impl Raft {
@@ -145,8 +128,8 @@ impl Raft {
             Input::SnapshotTaken { index } => self.snapshot_taken(index, out),
             Input::SnapshotReceived { term, meta } => self.snapshot_received(term, meta, out),
             Input::PeerUnreachable { peer } => self.peer_unreachable(peer),
-            Input::LeaseClosed => self.lease_open_until = 0,
-            Input::Retain { entries, bytes } => self.retain = Retain { entries, bytes },
+            Input::LeaseClosed => self.aside.close_lease(),
+            Input::Retain { entries, bytes } => self.aside.set_retain(Retain { entries, bytes }),
             Input::Space { is_low } => self.is_space_low = is_low,
             Input::Reconfigure { config } => self.reconfigure(config, out),
             Input::Quiesce => self.quiesce(out),

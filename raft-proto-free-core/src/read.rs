@@ -42,7 +42,8 @@ impl Raft {
         if matches!(self.role, Role::Leader(_)) {
             self.read_as_leader(reader, request.consistency, out);
         } else {
-            self.refuse_read(reader, Refusal::NotLeader { leader: self.leader_id() }, out);
+            let leader = self.leader_id();
+            self.answer_read(reader, ReadOutcome::NotLeader { leader }, out);
         }
     }
 
@@ -50,7 +51,7 @@ impl Raft {
         let index = self.commit;
         if consistency == Consistency::Lease && self.has_lease() {
             // diss:6.4.1 nobody else can have led since the last round.
-            self.answer_read(reader, index, out);
+            self.answer_read(reader, ReadOutcome::Ready { index }, out);
             return;
         }
         self.wake(out);
@@ -58,7 +59,7 @@ impl Raft {
         let max_reads = self.config.max_pending_reads as usize;
         let Role::Leader(leader) = &mut self.role else { return };
         if leader.reads.len() >= max_reads {
-            self.refuse_read(reader, Refusal::Busy { limit: Limit::PendingReads }, out);
+            self.answer_read(reader, ReadOutcome::Busy, out);
             return;
         }
         // The round must be one that starts after the read came in: an answer to an older one may
@@ -87,7 +88,7 @@ impl Raft {
             let confirmed = confirmed_round(leader);
             let ready = leader.take_reads(|read| read.round <= confirmed);
             for read in ready {
-                self.answer_read(read.reader, read.index, out);
+                self.answer_read(read.reader, ReadOutcome::Ready { index: read.index }, out);
             }
         }
         let Role::Leader(leader) = &self.role else { return };
@@ -102,32 +103,31 @@ impl Raft {
         let now = self.clock.now();
         let Role::Leader(leader) = &mut self.role else { return };
         for read in leader.take_reads(|read| read.expires <= now) {
-            self.refuse_read(read.reader, Refusal::NoQuorum, out);
+            self.answer_read(read.reader, ReadOutcome::NoQuorum, out);
         }
     }
 
-    fn answer_read(&self, reader: Reader, index: u64, out: &mut Vec<Action>) {
+    /// Tells the reader what became of the read.
+    pub(crate) fn answer_read(&self, reader: Reader, outcome: ReadOutcome, out: &mut Vec<Action>) {
         match reader {
-            Reader::Local { request } => out.push(Action::ReadReady { request, index }),
+            Reader::Local { request } => out.push(outcome.action(request)),
             Reader::Remote { node, token } => {
-                let outcome = ReadOutcome::Ready { index };
                 self.send(node, Body::ReadAnswer(ReadAnswer { token, outcome }), out);
             }
         }
     }
+}
 
-    pub(crate) fn refuse_read(&self, reader: Reader, reason: Refusal, out: &mut Vec<Action>) {
-        match reader {
-            Reader::Local { request } => out.push(Action::Refused { request, reason }),
-            Reader::Remote { node, token } => {
-                let outcome = match reason {
-                    Refusal::NoQuorum => ReadOutcome::NoQuorum,
-                    Refusal::Busy { .. } => ReadOutcome::Busy,
-                    _ => ReadOutcome::NotLeader { leader: self.leader_id() },
-                };
-                self.send(node, Body::ReadAnswer(ReadAnswer { token, outcome }), out);
-            }
-        }
+impl ReadOutcome {
+    /// The notice that says so to a reader here.
+    pub(crate) fn action(self, request: RequestId) -> Action {
+        let reason = match self {
+            ReadOutcome::Ready { index } => return Action::ReadReady { request, index },
+            ReadOutcome::NotLeader { leader } => Refusal::NotLeader { leader },
+            ReadOutcome::NoQuorum => Refusal::NoQuorum,
+            ReadOutcome::Busy => Refusal::Busy { limit: Limit::PendingReads },
+        };
+        Action::Refused { request, reason }
     }
 }
 

@@ -15,7 +15,7 @@ impl Raft {
     /// for: what this step drafted is not durable.
     pub(crate) fn release(&mut self, out: &mut Vec<Action>) {
         let waits = match &self.role {
-            Role::Follower(_) | Role::PreCandidate(_) | Role::Leader(_) => self.held_vote.is_some(),
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Leader(_) => self.aside.holds_vote(),
             Role::Candidate(campaign) => !campaign.asked,
         };
         // Without the vote the term is not durable either, and nothing can be released in it.
@@ -33,7 +33,7 @@ impl Raft {
 
     /// raft:5.2 a vote that a crash could take back might be given twice.
     fn release_vote(&mut self, out: &mut Vec<Action>) {
-        if let Some(vote) = self.held_vote.take() {
+        if let Some(vote) = self.aside.take_vote() {
             let answer = VoteAnswer { granted: true, campaign: vote.campaign };
             self.answer_vote(vote.to, answer, out);
         }

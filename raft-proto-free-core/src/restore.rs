@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 
 use crate::{
     action::{HardState, SnapshotMeta},
+    aside::Aside,
     batch::Batch,
     clock::Clock,
     config::Config,
@@ -15,7 +16,7 @@ use crate::{
     log::Log,
     persisted::{Persisted, RestoreError},
     queue::Queue,
-    raft::{Draft, Raft, Retain},
+    raft::{Draft, Raft},
     role::{Follower, Role},
     status::Tally,
     summary::LogSummary,
@@ -155,7 +156,6 @@ fn begin(
     }
     let base = log.base().index;
     Ok(Raft {
-        retain: Retain { entries: config.retain_entries, bytes: u64::MAX },
         config,
         incarnation,
         clock: Clock::new(now),
@@ -168,10 +168,9 @@ fn begin(
         snapshot: None,
         role: Role::Follower(Follower::default()),
         promised_until: 0,
-        lease_open_until: 0,
         election_due: 0,
         jitter: 0,
-        held_vote: None,
+        aside: Aside::default(),
         commit: 0,
         given: 0,
         applied: 0,

@@ -3,8 +3,9 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
-    action::{Action, Misuse, SnapshotMeta},
-    configuration::Configuration,
+    action::{Action, Halt, Misuse, SnapshotMeta},
+    aside::Retain,
+    configuration::{Configuration, PROTOCOL},
     peer::Flow,
     raft::Raft,
     role::Role,
@@ -64,7 +65,9 @@ impl Raft {
     fn retained(&self, index: Index) -> u64 {
         let cached = self.log.last().index + 1 - self.log.first_cached();
         let average = self.log.cached_bytes().checked_div(cached).unwrap_or(0).max(1);
-        self.retain.entries.min(self.retain.bytes / average).min(index)
+        let default = Retain { entries: self.config.retain_entries, bytes: u64::MAX };
+        let Retain { entries, bytes } = self.aside.retain().unwrap_or(default);
+        entries.min(bytes / average).min(index)
     }
 
     /// A snapshot came in whole. It becomes the log's new head, unless it is of no use.
@@ -75,7 +78,7 @@ impl Raft {
         out: &mut Vec<Action>,
     ) {
         let last = meta.last;
-        if !self.is_sane_snapshot(term, last) {
+        if !self.is_sane_snapshot(term, last) || meta.configuration.voters().is_empty() {
             out.push(Action::Misuse(Misuse::BadSnapshot { last, term }));
             out.push(Action::Discard { meta });
             return;
@@ -87,6 +90,12 @@ impl Raft {
         if last.index <= self.commit || matches!(self.role, Role::Leader(_)) {
             // raft:7 what it covers is here already: nothing goes back.
             out.push(Action::Discard { meta });
+            return;
+        }
+        let version = meta.configuration.protocol();
+        if version > PROTOCOL {
+            // To go on would be to misread what comes next.
+            self.halt(Halt::UnknownProtocol { version }, out);
             return;
         }
         self.become_current(meta);

@@ -6,6 +6,7 @@ use alloc::{sync::Arc, vec::Vec};
 use crate::{
     action::{Action, Misuse, Refusal},
     config::Config,
+    message::ReadOutcome,
     raft::Raft,
     role::{Follower, Leader, Role},
     types::{Nanos, NodeId, Term},
@@ -27,7 +28,7 @@ impl Raft {
             // raft:5.1 a newer term ends whatever this node was in the old one.
             self.hard_state.term = term;
             self.hard_state.voted_for = None;
-            self.held_vote = None;
+            self.aside.take_vote();
             self.draft.due = true;
         }
         match old {
@@ -45,7 +46,7 @@ impl Raft {
         self.log_reads.retain(|read| !read.is_for_a_peer());
         let reason = Refusal::NotLeader { leader };
         for read in old.reads {
-            self.refuse_read(read.reader, reason, out);
+            self.answer_read(read.reader, ReadOutcome::NotLeader { leader }, out);
         }
         if let Some(transfer) = old.transfer
             && let Some(request) = transfer.request
@@ -59,7 +60,7 @@ impl Raft {
         }
         if old.published > 0 {
             // Until the readers are gone this node helps nobody else to lead.
-            self.promised_until = self.promised_until.max(self.lease_open_until);
+            self.promised_until = self.promised_until.max(self.aside.lease_open_until());
             out.push(Action::Lease { until: None });
         }
     }
@@ -118,7 +119,6 @@ impl Raft {
             return;
         }
         let changes_promise = config.election_timeout != self.config.election_timeout;
-        self.retain.entries = config.retain_entries;
         self.config = config;
         if changes_promise {
             // Rounds that named the old promise confirm nothing under the new one.

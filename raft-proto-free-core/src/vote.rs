@@ -1,12 +1,13 @@
 //! The voter's side of elections (paper §5.2, §5.4.1; dissertation §9.6). Requests are judged by
 //! term and log alone, whoever sends them and whatever our own configuration says.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{
     action::Action,
+    aside::HeldVote,
     message::{Body, VoteAnswer, VoteRequest},
-    raft::{HeldVote, Raft},
+    raft::Raft,
     role::Role,
     types::{NodeId, Term},
 };
@@ -75,7 +76,7 @@ impl Raft {
         // raft:5.2 granting a vote, and nothing less, starts the wait for its result.
         self.reset_election_timer();
         // Given away only once it is durable: see `release`.
-        self.held_vote = Some(Box::new(HeldVote { to: from, campaign }));
+        self.aside.hold_vote(HeldVote { to: from, campaign });
     }
 
     fn answer_pre_vote(&self, to: NodeId, answer: VoteAnswer, out: &mut Vec<Action>) {

@@ -93,6 +93,25 @@ fn happen(group: &mut Group, what: Happening) {
         Happening::Propose(number) => drop(group.propose(node(number), "x")),
         Happening::Read(number) => drop(read(group, node(number), Consistency::Linearizable)),
         Happening::LeaseRead(number) => drop(read(group, node(number), Consistency::Lease)),
+        Happening::HoldWrites(number) => group.hold_writes(node(number)),
+        Happening::ReleaseWrites(number) => group.release_writes(node(number)),
+        Happening::Crash(number) => {
+            // What was sent may still arrive.
+            let wire = group.wire.clone();
+            group.crash(node(number));
+            group.wire = wire;
+        }
+        Happening::Kill(number) => group.kill(node(number)),
+        Happening::Restart(number) => restart(group, node(number)),
+        other => host(group, other),
+    }
+}
+
+/// What a host says to its node, and what becomes of snapshots.
+fn host(group: &mut Group, what: Happening) {
+    let size = group.members.len() as u64;
+    let node = |number: u8| u64::from(number) % size + 1;
+    match what {
         Happening::Change(number, what) => {
             let changes = vec![change(what, size)];
             let input = Input::ChangeMembers { request: 1, changes, expected_term: None };
@@ -130,16 +149,7 @@ fn happen(group: &mut Group, what: Happening) {
         Happening::Space(number, is_low) => {
             group.step(node(number), Input::Space { is_low });
         }
-        Happening::HoldWrites(number) => group.hold_writes(node(number)),
-        Happening::ReleaseWrites(number) => group.release_writes(node(number)),
-        Happening::Crash(number) => {
-            // What was sent may still arrive.
-            let wire = group.wire.clone();
-            group.crash(node(number));
-            group.wire = wire;
-        }
-        Happening::Kill(number) => group.kill(node(number)),
-        Happening::Restart(number) => restart(group, node(number)),
+        other => unreachable!("{other:?} is no business of a host"),
     }
 }
 
@@ -184,9 +194,10 @@ fn begin(size: u64, shuffle: u64) -> Group {
     let mut group = Group::with_config(size, |config| {
         config.cache_bytes = 40;
         config.retain_entries = 2;
-        config.publish_lease = shuffle % 2 == 0;
-        config.priority = if shuffle % 3 == 0 { config.node.get() as u8 * 10 } else { 100 };
-        config.commit_notify_delay = if shuffle % 5 == 0 { MS } else { 0 };
+        config.publish_lease = shuffle.is_multiple_of(2);
+        config.priority =
+            if shuffle.is_multiple_of(3) { config.node.get() as u8 * 10 } else { 100 };
+        config.commit_notify_delay = if shuffle.is_multiple_of(5) { MS } else { 0 };
         config.write_stall_limit = 300 * MS;
     });
     group.shuffle = Some(shuffle);
