@@ -58,6 +58,12 @@ impl Aside {
         things.lease_open_until = things.lease_open_until.max(until);
     }
 
+    pub(crate) fn prolong_lease(&mut self, by: Nanos) {
+        if let Some(things) = self.0.as_mut().filter(|things| things.lease_open_until > 0) {
+            things.lease_open_until = things.lease_open_until.saturating_add(by);
+        }
+    }
+
     pub(crate) fn close_lease(&mut self) {
         if let Some(things) = &mut self.0 {
             things.lease_open_until = 0;

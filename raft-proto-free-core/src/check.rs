@@ -103,7 +103,6 @@ impl Raft {
             Role::Leader(leader) => {
                 leader.uncommitted_bytes
                     == leader.uncommitted.iter().map(|(_, cost)| cost).sum::<u64>()
-                    && leader.reads.len() <= self.config.max_pending_reads as usize
             }
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => true,
         };

@@ -20,13 +20,14 @@ impl Clock {
         self.now
     }
 
-    /// Takes a reading; false where the clock went back, which counts as no time at all.
+    /// Takes a reading, and says by how much the clock went back, which counts as no time at all.
     #[must_use]
-    pub(crate) fn advance(&mut self, read: Timestamp) -> bool {
-        let forward = read.0.checked_sub(self.read.0);
-        self.now = self.now.saturating_add(forward.unwrap_or(0));
+    pub(crate) fn advance(&mut self, read: Timestamp) -> Nanos {
+        let (forward, back) =
+            (read.0.saturating_sub(self.read.0), self.read.0.saturating_sub(read.0));
+        self.now = self.now.saturating_add(forward);
         self.read = read;
-        forward.is_some()
+        back
     }
 
     /// The reading at which `time` comes.

@@ -80,7 +80,7 @@ impl Raft {
         match &self.role {
             Role::Leader(leader) => self.clock.now() <= self.quorum_lapses(leader),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.clock.now() < self.promised_until
+                self.clock.now() < self.promised_until || self.is_lease_open()
             }
         }
     }

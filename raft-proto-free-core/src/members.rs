@@ -116,6 +116,13 @@ impl Raft {
             // going is committed.
             self.send_commit(out);
             self.become_follower(self.hard_state.term, None, out);
+            return;
+        }
+        // Who caught up while another change was under way waits no longer.
+        let learners: SmallVec<[NodeId; 4]> =
+            self.configuration().learners().iter().map(|learner| learner.id).collect();
+        for id in learners {
+            self.promote_caught_up(id, out);
         }
     }
 

@@ -102,8 +102,9 @@ impl Raft {
             return;
         }
         let before = self.face();
-        if !self.clock.advance(event.at) {
-            self.clock_went_back(out);
+        let back = self.clock.advance(event.at);
+        if back > 0 {
+            self.clock_went_back(back, out);
         }
         self.take(event.input, out);
         self.finish(before, out);

@@ -105,7 +105,9 @@ impl Raft {
 
     /// How long the clock had been wrong is unknown: what was promised starts anew, and what rested
     /// on the time of our own messages is void.
-    pub(crate) fn clock_went_back(&mut self, out: &mut Vec<Action>) {
+    pub(crate) fn clock_went_back(&mut self, back: Nanos, out: &mut Vec<Action>) {
+        // Whoever reads under a published lease goes by the same clock, and so reads for longer.
+        self.aside.prolong_lease(back);
         self.promised_until = self.clock.now().saturating_add(self.hard_state.promise);
         self.reset_election_timer();
         self.void_lease(out);
