@@ -9,7 +9,8 @@ use crate::{
     message::{Body, ReadAnswer, ReadRequest},
     raft::Raft,
     role::{ForwardedReads, Question, Role},
-    types::{Nanos, NodeId, RequestId},
+    status::Drop,
+    types::{Nanos, NodeId, RequestId, Term},
 };
 
 impl ForwardedReads {
@@ -82,11 +83,25 @@ impl Raft {
         self.send(leader, Body::ReadRequest(ReadRequest { token, consistency }), out);
     }
 
-    /// The leader's answer, to whichever question it belongs.
-    pub(crate) fn read_answer(&mut self, from: NodeId, answer: ReadAnswer, out: &mut Vec<Action>) {
+    /// The leader's answer, to whichever question it belongs. It counts from whom it was asked of,
+    /// also where our own configuration is too old to name that node.
+    pub(crate) fn read_answer(
+        &mut self,
+        from: NodeId,
+        term: Term,
+        answer: ReadAnswer,
+        out: &mut Vec<Action>,
+    ) {
+        let was_asked = self.leader_id() == Some(from);
+        if !was_asked {
+            self.drops.count(Drop::Unasked);
+            return;
+        }
+        if !self.is_current_term(term, out) {
+            return;
+        }
         let Role::Follower(follower) = &mut self.role else { return };
-        let is_leader = follower.leader == Some(from);
-        let Some(reads) = follower.reads.as_mut().filter(|_| is_leader) else { return };
+        let Some(reads) = &mut follower.reads else { return };
         let Some(asked) = reads.asked.take_if(|asked| asked.token == answer.token) else { return };
         let answered = |request| answer.outcome.action(request);
         out.extend(asked.requests.into_iter().map(answered));

@@ -63,6 +63,11 @@ impl Raft {
             self.drops.count(Drop::Unasked);
             return false;
         }
+        self.is_current_term(term, out)
+    }
+
+    /// Whether an answer is of our term. A newer one is adopted.
+    pub(crate) fn is_current_term(&mut self, term: Term, out: &mut Vec<Action>) -> bool {
         if term > self.hard_state.term {
             // raft:5.1 whoever learns of a newer term follows in it, also from a refusal.
             self.become_follower(term, None, out);

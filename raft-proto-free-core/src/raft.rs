@@ -206,11 +206,7 @@ impl Raft {
                     self.append_answer(from, answer, out);
                 }
             }
-            Body::ReadAnswer(answer) => {
-                if self.is_current_answer(from, term, out) {
-                    self.read_answer(from, answer, out);
-                }
-            }
+            Body::ReadAnswer(answer) => self.read_answer(from, term, answer, out),
         }
     }
 
