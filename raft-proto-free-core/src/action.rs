@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Something to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action {
     /// Notice: the proposal is in the log, its first command at `log_id`, the others behind it.
@@ -127,7 +127,7 @@ pub enum Action {
 /// After it the disk holds `hard_state`; the log below `truncate_from` as it was, then `entries`;
 /// and `snapshot`, where one is named. The log then begins behind `discard_through`, which may lie
 /// beyond its end: so it does where a snapshot takes the place of the whole log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Write {
     /// Its name; the `number` of each write of a life is one more than that of the last.
@@ -145,7 +145,7 @@ pub struct Write {
 }
 
 /// What a node must never forget (paper, Figure 2, and the promise).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HardState {
     /// The newest term seen. First 0; never falls.
@@ -159,7 +159,7 @@ pub struct HardState {
 }
 
 /// What a snapshot stands for (paper §7).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotMeta {
     /// The last entry it covers.
@@ -183,7 +183,7 @@ pub enum RoleKind {
 }
 
 /// Why a proposal or a read was surely not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Refusal {
     /// Ask the leader.
@@ -255,7 +255,7 @@ pub enum Refusal {
 }
 
 /// A limit's name, as in [`Config`](crate::Config).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Limit {
     /// `max_uncommitted_bytes`
@@ -277,7 +277,7 @@ impl core::fmt::Display for Limit {
 }
 
 /// How the embedder broke the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Misuse {
     /// A completion of a write that was never asked for.
@@ -322,7 +322,7 @@ pub enum Misuse {
 }
 
 /// Why a node stopped for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {
     /// The disk failed: what is on it is unknown until it is opened again.

@@ -1,6 +1,7 @@
 //! What few nodes have at any time, kept aside so that the many that rest stay small.
 
 use alloc::boxed::Box;
+use core::hash::{Hash, Hasher};
 
 use crate::types::{Nanos, NodeId, Token};
 
@@ -8,7 +9,7 @@ use crate::types::{Nanos, NodeId, Token};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Aside(Option<Box<Things>>);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Things {
     vote: Option<HeldVote>,
     lease_open_until: Nanos,
@@ -16,14 +17,14 @@ struct Things {
 }
 
 /// A vote on its way to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct HeldVote {
     pub(crate) to: NodeId,
     pub(crate) campaign: Token,
 }
 
 /// How much of the log stays behind a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Retain {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
@@ -64,6 +65,12 @@ impl Aside {
         }
     }
 
+    pub(crate) fn shift_lease(&mut self, shift: impl Fn(Nanos) -> Nanos) {
+        if let Some(things) = &mut self.0 {
+            things.lease_open_until = shift(things.lease_open_until);
+        }
+    }
+
     pub(crate) fn close_lease(&mut self) {
         if let Some(things) = &mut self.0 {
             things.lease_open_until = 0;
@@ -94,3 +101,9 @@ impl PartialEq for Aside {
 }
 
 impl Eq for Aside {}
+
+impl Hash for Aside {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.things().hash(state);
+    }
+}

@@ -4,7 +4,11 @@
 //! action.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::{fmt, ops::Deref};
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+};
 
 use smallvec::SmallVec;
 
@@ -91,6 +95,12 @@ impl PartialEq for Commands {
 }
 
 impl Eq for Commands {}
+
+impl Hash for Commands {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self[..].hash(state);
+    }
+}
 
 impl fmt::Debug for Commands {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

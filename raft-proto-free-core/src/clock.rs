@@ -3,7 +3,7 @@
 use crate::types::{Nanos, Timestamp};
 
 /// Time since the node was restored, and the reading it stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Clock {
     /// Sum of forward differences. Starts at 1, so that 0 can stand for never; never falls.
     now: Nanos,
@@ -28,6 +28,11 @@ impl Clock {
         self.now = self.now.saturating_add(forward);
         self.read = read;
         back
+    }
+
+    /// Goes on from another moment, shown as another reading.
+    pub(crate) fn rebase(&mut self, now: Nanos, read: Timestamp) {
+        *self = Clock { now, read };
     }
 
     /// The reading at which `time` comes.

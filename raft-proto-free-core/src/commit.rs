@@ -39,7 +39,9 @@ impl Raft {
         if leader.peers.is_empty() {
             return;
         }
-        leader.notify_due.get_or_insert(now.saturating_add(delay));
+        if leader.notify_due.is_none() {
+            leader.notify_due = Some(now.saturating_add(delay));
+        }
         if delay == 0 {
             self.send_commit(out);
         }

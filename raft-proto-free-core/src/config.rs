@@ -7,7 +7,7 @@ const HOUR: Nanos = 3_600_000 * MS;
 const MIB: u64 = 1024 * 1024;
 
 /// The knobs of one node. All members of a group may differ in them, within reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// This node's name.
@@ -130,7 +130,7 @@ fn within(knob: &'static str, value: u64, min: u64, max: u64) -> Result<(), Conf
 }
 
 /// A knob is out of its range.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{knob} is {value}, but must lie in {min}..={max}")]
 pub struct ConfigError {
     /// The field of [`Config`].

@@ -56,7 +56,7 @@ pub enum Promotion {
 }
 
 /// In which halves of a configuration a node votes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Seat {
     /// Among the voters.
     pub incoming: bool,
@@ -72,7 +72,7 @@ impl Seat {
 }
 
 /// Why there can be no such configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ConfigurationError {
     /// Nobody could decide anything.

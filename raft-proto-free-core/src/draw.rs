@@ -8,7 +8,7 @@ use rand_chacha::{
 use crate::types::NodeId;
 
 /// A node's sequence of draws. Its only state is how many were made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Draws {
     count: u64,
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A write that was asked for and is not yet known to be durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Pending {
     number: u64,
     /// The end of the log once this write took effect.
@@ -20,7 +20,7 @@ struct Pending {
 }
 
 /// Which writes are durable, and what that makes durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Durability {
     /// The number of the last write asked for. Starts at 0.
     issued: u64,
@@ -123,6 +123,11 @@ impl Durability {
             self.last = self.last.min(write.truncate_from - 1);
         }
         Ok(true)
+    }
+
+    /// Moves the times at which writes were asked for.
+    pub(crate) fn shift(&mut self, shift: impl Fn(Nanos) -> Nanos) {
+        self.pending.iter_mut().for_each(|write| write.since = shift(write.since));
     }
 
     /// Whether the numbers can be true.

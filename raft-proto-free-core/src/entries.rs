@@ -4,7 +4,10 @@
 //! any action, so nothing outside this module may branch on it.
 
 use alloc::sync::Arc;
-use core::fmt;
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use crate::{
     batch::{Batch, Commands},
@@ -18,7 +21,7 @@ use bytes::Bytes;
 pub const ENTRY_OVERHEAD_BYTES: u64 = 16;
 
 /// What an entry says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Payload {
     /// A new leader's first entry; it lets entries of older terms commit (paper §5.4.2, §8).
@@ -46,7 +49,7 @@ pub fn commands<C: Into<Bytes>>(list: impl IntoIterator<Item = C>) -> Commands {
 }
 
 /// One entry, as a view into its batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryRef<'a> {
     /// Its name.
     pub log_id: LogId,
@@ -61,7 +64,7 @@ pub struct Entries {
 }
 
 /// Why entries cannot follow one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum EntriesError {
     /// A run of entries has none, or more than `u32::MAX`.
     #[error("a run of entries holds 1 to {} entries", u32::MAX)]
@@ -230,6 +233,10 @@ impl Entries {
         Entries { batches: Batches::One(batch) }
     }
 
+    pub(crate) fn into_batches(self) -> Batches {
+        self.batches
+    }
+
     pub(crate) fn batches(&self) -> &[Batch] {
         &self.batches
     }
@@ -247,6 +254,13 @@ impl PartialEq for Entries {
 }
 
 impl Eq for Entries {}
+
+impl Hash for Entries {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.len().hash(state);
+        self.iter().for_each(|entry| entry.hash(state));
+    }
+}
 
 impl fmt::Debug for Entries {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::{
     action::{Action, Halt},
     batch::Batch,
+    batches::Batches,
     configuration::PROTOCOL,
     entries::Entries,
     message::{AppendAnswer, AppendOutcome, AppendRequest, Body},
@@ -37,7 +38,7 @@ impl Raft {
         }
         let verified = request.entries.last().map_or(request.prev.index, |last| last.index);
         let is_bare = request.entries.is_empty();
-        if !self.take_entries(&request.entries, out) {
+        if !self.take_entries(request.entries, out) {
             return;
         }
         let follower = self.follower();
@@ -124,8 +125,8 @@ impl Raft {
     }
 
     /// Takes what is new, in place of what contradicts it. False where that cannot be.
-    fn take_entries(&mut self, entries: &Entries, out: &mut Vec<Action>) -> bool {
-        let conflict = self.first_conflict(entries);
+    fn take_entries(&mut self, entries: Entries, out: &mut Vec<Action>) -> bool {
+        let conflict = self.first_conflict(&entries);
         if let Some(theirs) = conflict {
             let ours = LogId::new(self.log.term_at(theirs.index).unwrap_or(0), theirs.index);
             if theirs.index <= self.commit {
@@ -147,13 +148,21 @@ impl Raft {
             self.halt(Halt::UnknownProtocol { version }, out);
             return false;
         }
-        for batch in entries.batches() {
-            let from = batch.first_index().max(self.log.last().index + 1);
-            if from <= batch.last_index() {
-                self.append(batch.slice(from, batch.last_index()));
-            }
+        match entries.into_batches() {
+            Batches::One(batch) => self.append_new(batch),
+            Batches::Many(batches) => batches.into_iter().for_each(|batch| self.append_new(batch)),
         }
         true
+    }
+
+    /// Appends what of a batch lies behind the last entry.
+    fn append_new(&mut self, batch: Batch) {
+        let next = self.log.last().index + 1;
+        if batch.first_index() == next {
+            self.append(batch);
+        } else if next <= batch.last_index() {
+            self.append(batch.slice(next, batch.last_index()));
+        }
     }
 
     /// The first of `entries` in whose place our log holds one of another term.

@@ -160,13 +160,17 @@ impl Raft {
             }
             peer.resume_probe(round);
         }
+        let learns = !peer.seat.incoming;
         match outcome {
             AppendOutcome::Matched { index } => {
                 if peer.matched(index) {
                     if index > self.commit {
                         self.advance_commit(out);
                     }
-                    self.peer_caught_up(from, out);
+                    if learns {
+                        self.promote_caught_up(from, out);
+                    }
+                    self.watch_transfer(out);
                 }
             }
             AppendOutcome::Conflict { rejected, hint } => self.back_up(from, rejected, hint, out),
@@ -185,12 +189,6 @@ impl Raft {
         let commit = self.commit;
         let Role::Leader(leader) = &mut self.role else { return false };
         leader.peer(id).is_some_and(|peer| peer.lags_behind(commit))
-    }
-
-    /// Its log grew: what waited for that can go on.
-    fn peer_caught_up(&mut self, id: NodeId, out: &mut Vec<Action>) {
-        self.promote_caught_up(id, out);
-        self.watch_transfer(out);
     }
 
     /// Finds where to probe next. differs: as the follower did, skips a term at a time.

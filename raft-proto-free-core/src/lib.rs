@@ -84,6 +84,7 @@ mod clock;
 mod commit;
 mod draw;
 mod durability;
+mod fingerprint;
 mod follower;
 mod forward;
 mod inspect;

@@ -5,6 +5,7 @@
 //! tail that ends with the last one. Older ones lie in the embedder's log store.
 
 use alloc::sync::Arc;
+use core::hash::{Hash, Hasher};
 
 use crate::{
     batch::Batch,
@@ -243,3 +244,10 @@ impl PartialEq for Log {
 }
 
 impl Eq for Log {}
+
+impl Hash for Log {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.summary.hash(state);
+        self.read(self.first_cached(), Index::MAX, u64::MAX).hash(state);
+    }
+}

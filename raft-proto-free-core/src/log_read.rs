@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A question to the log store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LogRead {
     number: u64,
     from: Index,
@@ -22,7 +22,7 @@ pub(crate) struct LogRead {
 }
 
 /// What entries are wanted for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Purpose {
     /// The state machine.
     Apply,

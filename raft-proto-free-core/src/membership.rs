@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A wish about one member. Several make one change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberChange {
     /// Let the node vote, whatever it was before.
@@ -40,7 +40,7 @@ pub enum MemberChange {
 }
 
 /// Why a change cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ChangeError {
     /// There would be nobody, or too many.

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A message: the sender's term, and what it says in that term.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Message {
     /// The sender's term when it sent this; at least 1 but for the pre-vote of a fresh group.
@@ -17,7 +17,7 @@ pub struct Message {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Body {
     /// Would you vote for me in the term after mine? (dissertation §9.6)
@@ -41,7 +41,7 @@ pub enum Body {
 }
 
 /// A candidate's request for a vote or a pre-vote (paper §5.2, §5.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VoteRequest {
     /// The last entry of the candidate's log.
@@ -54,7 +54,7 @@ pub struct VoteRequest {
 }
 
 /// An answer to a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VoteAnswer {
     /// Whether the vote is given.
@@ -64,7 +64,7 @@ pub struct VoteAnswer {
 }
 
 /// A leader's entries, commit index and claim to be the leader (paper §5.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendRequest {
     /// The entry before `entries` in the leader's log; [`LogId::ZERO`] before the first.
@@ -82,7 +82,7 @@ pub struct AppendRequest {
 }
 
 /// A follower's answer to its leader (paper §5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendAnswer {
     /// The newest round of this term that the follower has heard of, and confirms with its
@@ -96,7 +96,7 @@ pub struct AppendAnswer {
 }
 
 /// What became of appended entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AppendOutcome {
     /// The follower's *durable* log equals the leader's through `index`, as far as it knows; 0 if
@@ -116,7 +116,7 @@ pub enum AppendOutcome {
 }
 
 /// A follower's or learner's question on behalf of reads that came to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReadRequest {
     /// Names the question; the answer carries it back.
@@ -126,7 +126,7 @@ pub struct ReadRequest {
 }
 
 /// A leader's answer to a [`ReadRequest`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReadAnswer {
     /// The request's name.
@@ -136,7 +136,7 @@ pub struct ReadAnswer {
 }
 
 /// What a leader says about a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadOutcome {
     /// A state machine that has applied `index` can answer.

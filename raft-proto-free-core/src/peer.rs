@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How entries go to a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flow {
     /// Where the logs agree is not known: one append at a time.
     Probe {
@@ -25,14 +25,14 @@ pub enum Flow {
 }
 
 /// An append that is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Inflight {
     last: Index,
     cost: u64,
 }
 
 /// A leader's view of another member, for its term.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Peer {
     /// Its name.
     pub id: NodeId,

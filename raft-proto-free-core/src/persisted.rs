@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How a node begins a life.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Persisted {
     /// A new group, on empty storage. Every founding member is started with the same
@@ -45,7 +45,7 @@ pub enum Persisted {
 }
 
 /// Why a node cannot start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum RestoreError {
     /// A knob is out of range.
     #[error(transparent)]

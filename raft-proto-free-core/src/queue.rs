@@ -1,6 +1,7 @@
 //! A queue that takes one word while it rests: of ten thousand groups most have nothing under way.
 
 use alloc::{boxed::Box, collections::VecDeque};
+use core::hash::{Hash, Hasher};
 
 /// First in, first out.
 #[allow(clippy::box_collection, reason = "a word instead of four, for all that rest")]
@@ -71,6 +72,10 @@ impl<T> Queue<T> {
         self.iter_from(0)
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.items.iter_mut().flat_map(|items| items.iter_mut())
+    }
+
     /// The items from `place` on.
     pub(crate) fn iter_from(&self, place: usize) -> impl Iterator<Item = &T> {
         let items = self.items.as_deref();
@@ -97,3 +102,10 @@ impl<T: PartialEq> PartialEq for Queue<T> {
 }
 
 impl<T: Eq> Eq for Queue<T> {}
+
+impl<T: Hash> Hash for Queue<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.len().hash(state);
+        self.iter().for_each(|item| item.hash(state));
+    }
+}

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// One member of a group, as a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Raft {
     pub(crate) config: Arc<Config>,
     pub(crate) incarnation: u64,
@@ -75,7 +75,7 @@ pub struct Raft {
 }
 
 /// The write that a step builds up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Draft {
     /// Whether there is anything to write.
     pub(crate) due: bool,

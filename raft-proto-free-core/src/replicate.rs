@@ -49,6 +49,9 @@ impl Raft {
             let Some(sent) = entries.last() else { return };
             peer.sent(sent.index, entries.cost(), round);
             self.send_append(place, next - 1, entries, false, out);
+            if sent.index == last {
+                return;
+            }
         }
     }
 

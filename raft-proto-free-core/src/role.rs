@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A role and its memory, which ends with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     Follower(Follower),
     PreCandidate(Box<Campaign>),
@@ -33,7 +33,7 @@ impl Role {
 }
 
 /// A follower's memory of this term.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Follower {
     /// Who leads the term. First none; never changes once set.
     pub(crate) leader: Option<NodeId>,
@@ -51,7 +51,7 @@ pub(crate) struct Follower {
 }
 
 /// Reads that came to a node that does not lead.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ForwardedReads {
     /// What the leader was asked; one question at a time.
     pub(crate) asked: Option<Question>,
@@ -62,7 +62,7 @@ pub(crate) struct ForwardedReads {
 }
 
 /// A question to the leader about reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
     pub(crate) token: Token,
     pub(crate) requests: Vec<RequestId>,
@@ -70,7 +70,7 @@ pub(crate) struct Question {
 }
 
 /// A candidacy, or the question whether one would be of use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Campaign {
     /// Names the campaign, so that late answers to another are recognised.
     pub(crate) token: Token,
@@ -85,7 +85,7 @@ pub(crate) struct Campaign {
 }
 
 /// A leader's memory of its term.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Leader {
     /// The other members, ascending by name.
     pub(crate) peers: SmallVec<[Peer; 4]>,
@@ -123,7 +123,7 @@ pub(crate) struct Leader {
 }
 
 /// A read that waits for a round and for the term's first commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PendingRead {
     pub(crate) reader: Reader,
     /// What must be applied before it is answered.
@@ -134,7 +134,7 @@ pub(crate) struct PendingRead {
 }
 
 /// Who reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reader {
     /// Somebody here.
     Local { request: RequestId },
@@ -143,7 +143,7 @@ pub(crate) enum Reader {
 }
 
 /// A leadership on its way to another node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Transfer {
     /// Who asked; none where the node itself thought of it.
     pub(crate) request: Option<RequestId>,

@@ -60,7 +60,7 @@ pub struct Status<'a> {
 }
 
 /// Why a message was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Drop {
     FromOurselves,
     Malformed,
@@ -73,7 +73,7 @@ pub(crate) enum Drop {
 }
 
 /// How much was dropped in this life, by reason: messages, unless it says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Drops {
     /// They bear our own name.
     pub from_ourselves: u64,
@@ -94,7 +94,7 @@ pub struct Drops {
 }
 
 /// The counters, which take no room before the first is needed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tally(Option<Box<Drops>>);
 
 impl Tally {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Consecutive entries of one term, up to the next run or the end of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TermRun {
     /// The term of all of them.
@@ -23,7 +23,7 @@ pub struct TermRun {
 }
 
 /// Which entries a log holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "encoding::Parts", into = "encoding::Parts"))]
 pub struct LogSummary {

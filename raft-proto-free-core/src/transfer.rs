@@ -52,9 +52,10 @@ impl Raft {
 
     /// Tells the target to stand once its log is whole; gives up when time is over.
     pub(crate) fn watch_transfer(&mut self, out: &mut Vec<Action>) {
+        let Role::Leader(leader) = &self.role else { return };
+        let Some(transfer) = leader.transfer else { return };
         let (now, last, is_open) = (self.clock.now(), self.log.last().index, self.is_lease_open());
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(transfer) = leader.transfer else { return };
         if transfer.expires <= now {
             leader.transfer = None;
             leader.hand_over_due = now.saturating_add(self.config.election_timeout * 10);

@@ -73,3 +73,32 @@ fn an_action_is_small() {
     assert!(size_of::<Action>() <= 104, "an action takes {} bytes", size_of::<Action>());
     assert!(size_of::<Raft>() <= 424, "a node takes {} bytes", size_of::<Raft>());
 }
+
+#[test]
+fn equal_fingerprints_go_on_alike_whatever_the_clock_shows() {
+    let run = |start: u64| {
+        let mut group = Group::new(3);
+        for node in 1..=3 {
+            group.step(node, Input::Tick);
+            // Another reading of the same moment.
+            group.member(node).skew += start;
+        }
+        group.elect(1);
+        group.propose(1, "x");
+        group.read(1, 7);
+        group.settle();
+        group
+    };
+    let (early, late) = (run(0), run(7_777 * group::MS));
+    let mut differ = 0;
+    for node in 1..=3 {
+        let (early, late) = (early.raft(node), late.raft(node));
+        differ += u32::from(early != late);
+        assert_eq!(early.fingerprint(), late.fingerprint());
+        assert_eq!(early.fingerprint().fingerprint(), early.fingerprint());
+        let mut other = early.clone();
+        other.step(Event { at: Timestamp(1 << 62), input: Input::Tick });
+        assert_ne!(other.fingerprint(), early.fingerprint());
+    }
+    assert_eq!(differ, 3, "their clocks differ");
+}
