@@ -154,6 +154,7 @@ fn truncation<G: Group>(arguments: &Arguments) -> Measured {
 fn compaction<G: Group>(arguments: &Arguments) -> Measured {
     let mut group = warm_group::<G>(arguments);
     fill(&mut group, arguments.entries);
+    group.settle();
     agreed(&mut group);
     let mut measured = Measured::default();
     // Each node drops them: a unit is one entry of one node.

@@ -9,9 +9,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use bytes::Bytes;
 use noraft::{Action, LogEntries, LogEntry, LogIndex, LogPosition, Message, Node, NodeId};
-use quorate_bench_harness::{
-    Arguments, Group, Machine, Payloads, Support, Wire, all_but,
-};
+use quorate_bench_harness::{Arguments, Group, Machine, Payloads, Support, Wire, all_but};
 
 /// A message, and what it carries besides.
 #[derive(Clone)]
@@ -58,7 +56,8 @@ impl Member {
     fn save(&mut self, entries: &LogEntries, prev: u64, payloads: &[Bytes]) {
         let first = entries.prev_position().index.get();
         self.store.truncate((first - self.base) as usize);
-        self.store.extend_from_slice(&payloads[(first - prev) as usize..]);
+        let known = ((first - prev) as usize).min(payloads.len());
+        self.store.extend_from_slice(&payloads[known..]);
         let missing = entries.last_position().index.get() - self.base;
         self.store.resize(missing as usize, Bytes::new());
     }
@@ -131,7 +130,8 @@ impl Cluster {
             if is_answer && round == self.round && to == self.leader {
                 self.answers += 1;
             }
-            let prev = entries_of(&message).map_or(0, |entries| entries.prev_position().index.get());
+            let prev =
+                entries_of(&message).map_or(0, |entries| entries.prev_position().index.get());
             let member = &mut self.members[to];
             member.node.handle_message(&message).expect("a message of the same group");
             self.act(to, prev, &payloads, round);
