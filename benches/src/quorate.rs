@@ -4,12 +4,12 @@
 //! `commit_notify_delay` (2 ms of virtual time), which no measured chunk lasts, and
 //! [`settle`](Group::settle) lets that delay pass.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use quorate_bench_harness::{Arguments, Group, Machine, Payloads, Scenario, Support, Wire};
 use quorate_core::{
-    Action, Commands, Config, Configuration, Entries, Event, Input, Message, NodeId, Payload,
-    Persisted, Raft, RoleKind, Timestamp, commands,
+    Action, Commands, Config, Configuration, Entries, Event, Index, Input, Message, NodeId,
+    Payload, Persisted, Raft, RoleKind, Timestamp, commands,
 };
 
 const MS: u64 = 1_000_000;
@@ -21,8 +21,6 @@ const PACE: u64 = 1_000;
 struct Node {
     raft: Raft,
     machine: Machine,
-    /// Completions of this node's own work, in order.
-    completed: VecDeque<Input>,
 }
 
 pub(crate) struct Cluster {
@@ -81,12 +79,13 @@ fn place(id: NodeId) -> usize {
     id.get() as usize - 1
 }
 
-fn apply(machine: &mut Machine, entries: &Entries) -> Option<Input> {
+/// Applies, and says through where.
+fn apply(machine: &mut Machine, entries: &Entries) -> Option<Index> {
     let last = entries.last()?;
     machine.apply(entries.len(), last.index, || {
         entries.iter().filter_map(|entry| bytes(entry.payload))
     });
-    Some(Input::Applied { index: last.index })
+    Some(last.index)
 }
 
 fn bytes(payload: &Payload) -> Option<&[u8]> {
@@ -101,16 +100,18 @@ impl Cluster {
     fn step(&mut self, place: usize, input: Input) {
         let node = &mut self.nodes[place];
         let mut next = Some(input);
+        // Done at once; a completion stands for all that came before it.
+        let (mut written, mut applied) = (None, None);
         while let Some(input) = next {
             let event = Event { at: Timestamp(self.now), input };
             node.raft.step_into(event, &mut self.actions);
             for action in self.actions.drain(..) {
                 match action {
                     Action::Write(write) => {
-                        node.completed.push_back(Input::Written { seq: write.seq });
+                        written = Some(write.seq);
                     }
                     Action::Apply { entries } => {
-                        node.completed.extend(apply(&mut node.machine, &entries));
+                        applied = apply(&mut node.machine, &entries);
                     }
                     Action::Send { to, message } => {
                         self.wire.send(place, self::place(to), message);
@@ -125,7 +126,14 @@ impl Cluster {
                     Action::Halt(halt) => panic!("halted: {halt}"),
                 }
             }
-            next = node.completed.pop_front();
+            next = match (written.take(), applied.take()) {
+                (Some(seq), done) => {
+                    applied = done;
+                    Some(Input::Written { seq })
+                }
+                (None, Some(index)) => Some(Input::Applied { index }),
+                (None, None) => None,
+            };
         }
     }
 
@@ -143,11 +151,7 @@ impl Cluster {
 
     fn found(nodes: usize) -> Cluster {
         let founding = Arc::new(Configuration::new((0..nodes).map(id)));
-        let node = |place| Node {
-            raft: raft(place, &founding),
-            machine: Machine::default(),
-            completed: VecDeque::new(),
-        };
+        let node = |place| Node { raft: raft(place, &founding), machine: Machine::default() };
         Cluster {
             nodes: (0..nodes).map(node).collect(),
             leader: 0,

@@ -12,10 +12,8 @@ use crate::{
 /// Commands that are committed before anything is measured; their payloads are hashed on every
 /// node.
 const WARM_UP_ENTRIES: u64 = 4096;
-/// Commands in a proposal where a log is only filled.
-const FILLING_BATCH: usize = 256;
 /// Entries that each truncation removes.
-const TRUNCATED_ENTRIES: usize = 10_000;
+const TRUNCATED_ENTRIES: u64 = 10_000;
 /// The node that goes away: never the leader.
 const AWAY: usize = 2;
 
@@ -119,7 +117,7 @@ fn catch_up<G: Group>(arguments: &Arguments) -> Measured {
     let mut group = warm_group::<G>(arguments);
     let before = agreed(&mut group).count();
     group.cut_off(AWAY, true);
-    fill(&mut group, arguments.entries);
+    fill(&mut group, arguments.entries, arguments.batch);
     group.cut_off(AWAY, false);
     let mut measured = Measured::default();
     measured.add(arguments.entries, || {
@@ -137,7 +135,7 @@ fn truncation<G: Group>(arguments: &Arguments) -> Measured {
         let deposed = (number % arguments.nodes as u64) as usize;
         let successor = (deposed + 1) % arguments.nodes;
         group.cut_off(deposed, true);
-        fill(&mut group, TRUNCATED_ENTRIES as u64);
+        fill(&mut group, TRUNCATED_ENTRIES, arguments.batch);
         group.elect(successor);
         group.propose(1);
         group.settle();
@@ -153,7 +151,7 @@ fn truncation<G: Group>(arguments: &Arguments) -> Measured {
 
 fn compaction<G: Group>(arguments: &Arguments) -> Measured {
     let mut group = warm_group::<G>(arguments);
-    fill(&mut group, arguments.entries);
+    fill(&mut group, arguments.entries, arguments.batch);
     group.settle();
     agreed(&mut group);
     let mut measured = Measured::default();
@@ -198,11 +196,11 @@ fn warm_group<G: Group>(arguments: &Arguments) -> G {
     group
 }
 
-/// Proposes `entries` commands, many at a time.
-fn fill<G: Group>(group: &mut G, entries: u64) {
+/// Proposes `entries` commands, `batch` at a time.
+fn fill<G: Group>(group: &mut G, entries: u64, batch: usize) {
     let mut left = entries as usize;
     while left > 0 {
-        let batch = left.min(FILLING_BATCH);
+        let batch = left.min(batch);
         group.propose(batch);
         left -= batch;
     }
