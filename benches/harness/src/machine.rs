@@ -9,7 +9,7 @@ const VARIETY: usize = 64;
 /// bytes.
 #[derive(Clone, Debug)]
 pub struct Payloads {
-    list: Vec<Bytes>,
+    list: [Bytes; VARIETY],
     next: usize,
 }
 
@@ -17,10 +17,12 @@ impl Payloads {
     /// Payloads of `size` bytes.
     pub fn new(size: usize) -> Payloads {
         let payload = |number: usize| {
-            let bytes = (0..size).map(|place| (number * 131 + place * 7) as u8);
-            Bytes::from_iter(bytes)
+            // Room to spare makes it a shared buffer from the start, as one from a network is.
+            let mut bytes = Vec::with_capacity(size + 1);
+            bytes.extend((0..size).map(|place| (number * 131 + place * 7) as u8));
+            Bytes::from(bytes)
         };
-        Payloads { list: (0..VARIETY).map(payload).collect(), next: 0 }
+        Payloads { list: std::array::from_fn(payload), next: 0 }
     }
 
     /// The next payload, shared with all that came before it in its place.
