@@ -51,7 +51,10 @@ fn support(scenario: Scenario) -> Support {
 fn config(node: NodeId) -> Config {
     Config {
         commit_notify_delay: 2 * MS,
-        // A deposed leader's tail, or a million entries in flight, must fit.
+        // A proposal of 256 commands of 4 KiB must fit into a message, with its overhead.
+        max_message_bytes: 4 << 20,
+        max_apply_bytes: 4 << 20,
+        // A deposed leader's tail must fit.
         max_uncommitted_bytes: 1 << 30,
         ..Config::new(node, 7)
     }

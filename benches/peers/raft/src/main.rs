@@ -53,7 +53,7 @@ fn config(place: usize, is_tuned: bool) -> Config {
         return common;
     }
     Config {
-        max_size_per_msg: 1 << 20,
+        max_size_per_msg: 4 << 20,
         max_inflight_msgs: 1024,
         batch_append: true,
         skip_bcast_commit: true,
