@@ -9,7 +9,7 @@ use std::sync::Arc;
 use quorate_bench_harness::{Arguments, Group, Machine, Payloads, Scenario, Support, Wire};
 use quorate_core::{
     Action, Commands, Config, Configuration, Entries, Event, Index, Input, Message, NodeId,
-    Payload, Persisted, Raft, RoleKind, Timestamp, commands,
+    Payload, Persisted, Raft, RoleKind, Seq, Timestamp, commands,
 };
 
 const MS: u64 = 1_000_000;
@@ -21,6 +21,12 @@ const PACE: u64 = 1_000;
 struct Node {
     raft: Raft,
     machine: Machine,
+}
+
+/// What a step completed, for every write and apply is done at once.
+struct Done {
+    written: Option<Seq>,
+    applied: Option<Index>,
 }
 
 pub(crate) struct Cluster {
@@ -101,43 +107,47 @@ fn bytes(payload: &Payload) -> Option<&[u8]> {
 impl Cluster {
     /// Steps a node, carries out what it asks for, and tells it what was done.
     fn step(&mut self, place: usize, input: Input) {
-        let node = &mut self.nodes[place];
-        let mut next = Some(input);
-        // Done at once; a completion stands for all that came before it.
-        let (mut written, mut applied) = (None, None);
-        while let Some(input) = next {
-            let event = Event { at: Timestamp(self.now), input };
-            node.raft.step_into(event, &mut self.actions);
-            for action in self.actions.drain(..) {
-                match action {
-                    Action::Write(write) => {
-                        written = Some(write.seq);
-                    }
-                    Action::Apply { entries } => {
-                        applied = apply(&mut node.machine, &entries);
-                    }
-                    Action::Send { to, message } => {
-                        self.wire.send(place, self::place(to), message);
-                    }
-                    Action::ReadReady { index, .. } => {
-                        assert!(node.machine.last_index() >= index, "a read sees what it must");
-                        self.reads_answered += 1;
-                    }
-                    Action::Accepted { .. } | Action::RoleChanged { .. } => {}
-                    Action::Refused { reason, .. } => panic!("refused: {reason}"),
-                    Action::Misuse(misuse) => panic!("misuse: {misuse}"),
-                    Action::Halt(halt) => panic!("halted: {halt}"),
+        let mut done = self.step_once(place, input);
+        loop {
+            // A completion stands for all that came before it.
+            done = match done {
+                Done { written: Some(seq), applied } => {
+                    let next = self.step_once(place, Input::Written { seq });
+                    Done { applied: next.applied.or(applied), ..next }
                 }
-            }
-            next = match (written.take(), applied.take()) {
-                (Some(seq), done) => {
-                    applied = done;
-                    Some(Input::Written { seq })
+                Done { written: None, applied: Some(index) } => {
+                    self.step_once(place, Input::Applied { index })
                 }
-                (None, Some(index)) => Some(Input::Applied { index }),
-                (None, None) => None,
+                Done { written: None, applied: None } => return,
             };
         }
+    }
+
+    /// Steps a node and carries out what it asks for; what that completed is yet to be told.
+    // Inlined, so that each of its callers builds its input in place.
+    #[inline(always)]
+    fn step_once(&mut self, place: usize, input: Input) -> Done {
+        let node = &mut self.nodes[place];
+        let mut done = Done { written: None, applied: None };
+        node.raft.step_into(Event { at: Timestamp(self.now), input }, &mut self.actions);
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Write(write) => done.written = Some(write.seq),
+                Action::Apply { entries } => done.applied = apply(&mut node.machine, &entries),
+                Action::Send { to, message } => {
+                    self.wire.send(place, self::place(to), message);
+                }
+                Action::ReadReady { index, .. } => {
+                    assert!(node.machine.last_index() >= index, "a read sees what it must");
+                    self.reads_answered += 1;
+                }
+                Action::Accepted { .. } | Action::RoleChanged { .. } => {}
+                Action::Refused { reason, .. } => panic!("refused: {reason}"),
+                Action::Misuse(misuse) => panic!("misuse: {misuse}"),
+                Action::Halt(halt) => panic!("halted: {halt}"),
+            }
+        }
+        done
     }
 
     fn deliver(&mut self) {
