@@ -55,7 +55,7 @@ pub(crate) struct Options {
 
 const EXAMPLES: &str = "\
 Examples:
-  The whole table, with instructions, into files (an hour):
+  The whole table, with instructions, into files (takes a while):
     cargo run --release -p quorate-bench -- core --instructions --json rows.json --markdown table.md
   Commit in groups of three with small payloads, beside noraft:
     cargo run --release -p quorate-bench -- core --scenario commit --nodes 3 --payload 16 --peers noraft
@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         return Err(format!("--instructions {}", run::VALGRIND_HINT));
     }
     for file in options.json.iter().chain(&options.markdown) {
-        // Said now, not after an hour of measuring.
+        // Said now, not after all the measuring.
         writable(file)?;
     }
     let bar = progress_bar();
