@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use quorate_bench_harness::{Arguments, Group, Machine, Payloads, Scenario, Support, Wire};
+use quorate_bench_harness::{Arguments, Group, Machine, Payloads, Support, Wire};
 use quorate_core::{
-    Action, Commands, Config, Configuration, Entries, Event, Index, Input, Message, NodeId,
-    Payload, Persisted, Raft, RoleKind, Seq, Timestamp, commands,
+    Action, Commands, Config, Configuration, Consistency, Entries, Event, Index, Input, Message,
+    NodeId, Payload, Persisted, Raft, RoleKind, Timestamp, commands,
 };
 
 const MS: u64 = 1_000_000;
@@ -18,15 +18,15 @@ const LONG: u64 = 5_000 * MS;
 /// Virtual time between two proposals or rounds of reads.
 const PACE: u64 = 1_000;
 
+/// `Applied` stands for all that came before it, so a host need not step it after each apply: it does
+/// so here once so many entries have gathered, and when a chunk ends.
+const REPORT_EVERY: u64 = 1024;
+
 struct Node {
     raft: Raft,
     machine: Machine,
-}
-
-/// What a step completed, for every write and apply is done at once.
-struct Done {
-    written: Option<Seq>,
-    applied: Option<Index>,
+    /// The last index reported applied.
+    reported: Index,
 }
 
 pub(crate) struct Cluster {
@@ -40,20 +40,6 @@ pub(crate) struct Cluster {
     reads_answered: usize,
 }
 
-/// What the core can do today. Compaction waits for an input that says what a snapshot covers.
-fn support(scenario: Scenario) -> Support {
-    match scenario {
-        Scenario::Compaction => Support::NotYet,
-        Scenario::Commit
-        | Scenario::Heartbeat
-        | Scenario::Read
-        | Scenario::Election
-        | Scenario::CatchUp
-        | Scenario::Truncation
-        | Scenario::Memory => Support::Measured,
-    }
-}
-
 fn config(node: NodeId) -> Config {
     Config {
         commit_notify_delay: 2 * MS,
@@ -62,6 +48,9 @@ fn config(node: NodeId) -> Config {
         max_apply_bytes: 4 << 20,
         // A deposed leader's tail must fit.
         max_uncommitted_bytes: 1 << 30,
+        max_unapplied_bytes: 1 << 40,
+        // The log stays in memory, as every peer's does.
+        cache_bytes: u64::MAX,
         ..Config::new(node, 7)
     }
 }
@@ -73,7 +62,7 @@ fn raft(place: usize, founding: &Arc<Configuration>) -> Raft {
 }
 
 fn read(request: u64) -> Input {
-    Input::Read { request }
+    Input::Read { request, consistency: Consistency::Linearizable }
 }
 
 fn propose(commands: Commands) -> Input {
@@ -88,13 +77,19 @@ fn place(id: NodeId) -> usize {
     id.get() as usize - 1
 }
 
-/// Applies, and says through where.
-fn apply(machine: &mut Machine, entries: &Entries) -> Option<Index> {
-    let last = entries.last()?;
+impl Node {
+    fn report_applied(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
+        let index = self.machine.last_index();
+        self.reported = index;
+        self.raft.step_into(Event { at, input: Input::Applied { index } }, actions);
+    }
+}
+
+fn apply(machine: &mut Machine, entries: &Entries) {
+    let Some(last) = entries.last() else { return };
     machine.apply(entries.len(), last.index, || {
         entries.iter().filter_map(|entry| bytes(entry.payload))
     });
-    Some(last.index)
 }
 
 fn bytes(payload: &Payload) -> Option<&[u8]> {
@@ -106,48 +101,58 @@ fn bytes(payload: &Payload) -> Option<&[u8]> {
 
 impl Cluster {
     /// Steps a node, carries out what it asks for, and tells it what was done.
+    #[inline]
     fn step(&mut self, place: usize, input: Input) {
-        let mut done = self.step_once(place, input);
-        loop {
-            // A completion stands for all that came before it.
-            done = match done {
-                Done { written: Some(seq), applied } => {
-                    let next = self.step_once(place, Input::Written { seq });
-                    Done { applied: next.applied.or(applied), ..next }
+        let event = Event { at: Timestamp(self.now), input };
+        self.nodes[place].raft.step_into(event, &mut self.actions);
+        self.carry_out(place);
+    }
+
+    fn carry_out(&mut self, place: usize) {
+        let node = &mut self.nodes[place];
+        let at = Timestamp(self.now);
+        while !self.actions.is_empty() {
+            // Done at once; a completion stands for all that came before it.
+            let mut written = None;
+            for action in self.actions.drain(..) {
+                match action {
+                    Action::Send { to, message } => {
+                        self.wire.send(place, self::place(to), message);
+                    }
+                    Action::Write(write) => written = Some(write.seq),
+                    Action::Apply { entries } => apply(&mut node.machine, &entries),
+                    Action::ReadReady { request, index } => {
+                        assert!(node.machine.last_index() >= index, "a read sees what it must");
+                        self.reads_answered += request as usize;
+                    }
+                    Action::Accepted { .. } | Action::RoleChanged { .. } => {}
+                    Action::Refused { reason, .. } => panic!("refused: {reason}"),
+                    Action::Misuse(misuse) => panic!("misuse: {misuse}"),
+                    Action::Halt(halt) => panic!("halted: {halt}"),
+                    Action::Transferred { .. }
+                    | Action::Lease { .. }
+                    | Action::Install { .. }
+                    | Action::Discard { .. }
+                    | Action::ReadLog { .. }
+                    | Action::SendSnapshot { .. } => panic!("nothing here asks for {action:?}"),
                 }
-                Done { written: None, applied: Some(index) } => {
-                    self.step_once(place, Input::Applied { index })
-                }
-                Done { written: None, applied: None } => return,
-            };
+            }
+            if let Some(seq) = written {
+                let event = Event { at, input: Input::Written { seq } };
+                node.raft.step_into(event, &mut self.actions);
+            }
+            if node.machine.last_index() - node.reported >= REPORT_EVERY {
+                node.report_applied(at, &mut self.actions);
+            }
         }
     }
 
-    /// Steps a node and carries out what it asks for; what that completed is yet to be told.
-    // Inlined, so that each of its callers builds its input in place.
-    #[inline(always)]
-    fn step_once(&mut self, place: usize, input: Input) -> Done {
-        let node = &mut self.nodes[place];
-        let mut done = Done { written: None, applied: None };
-        node.raft.step_into(Event { at: Timestamp(self.now), input }, &mut self.actions);
-        for action in self.actions.drain(..) {
-            match action {
-                Action::Write(write) => done.written = Some(write.seq),
-                Action::Apply { entries } => done.applied = apply(&mut node.machine, &entries),
-                Action::Send { to, message } => {
-                    self.wire.send(place, self::place(to), message);
-                }
-                Action::ReadReady { index, .. } => {
-                    assert!(node.machine.last_index() >= index, "a read sees what it must");
-                    self.reads_answered += 1;
-                }
-                Action::Accepted { .. } | Action::RoleChanged { .. } => {}
-                Action::Refused { reason, .. } => panic!("refused: {reason}"),
-                Action::Misuse(misuse) => panic!("misuse: {misuse}"),
-                Action::Halt(halt) => panic!("halted: {halt}"),
-            }
+    /// Tells every node what it applied.
+    fn report_applied(&mut self) {
+        for place in 0..self.nodes.len() {
+            self.nodes[place].report_applied(Timestamp(self.now), &mut self.actions);
+            self.carry_out(place);
         }
-        done
     }
 
     fn deliver(&mut self) {
@@ -164,7 +169,8 @@ impl Cluster {
 
     fn found(nodes: usize) -> Cluster {
         let founding = Arc::new(Configuration::new((0..nodes).map(id)));
-        let node = |place| Node { raft: raft(place, &founding), machine: Machine::default() };
+        let node =
+            |place| Node { raft: raft(place, &founding), machine: Machine::default(), reported: 0 };
         Cluster {
             nodes: (0..nodes).map(node).collect(),
             leader: 0,
@@ -180,8 +186,8 @@ impl Cluster {
 impl Group for Cluster {
     type Follower = Raft;
 
-    fn support(arguments: &Arguments) -> Support {
-        support(arguments.scenario)
+    fn support(_: &Arguments) -> Support {
+        Support::Measured
     }
 
     fn name(_: &Arguments) -> String {
@@ -210,6 +216,7 @@ impl Group for Cluster {
     fn settle(&mut self) {
         let delay = self.nodes[self.leader].raft.config().commit_notify_delay;
         self.tick_leader_after(delay + 1);
+        self.report_applied();
     }
 
     fn visit_machines(&mut self, visit: &mut dyn FnMut(&mut Machine)) {
@@ -228,9 +235,9 @@ impl Group for Cluster {
     fn read(&mut self, count: usize) -> usize {
         self.now += PACE;
         let before = self.reads_answered;
-        for request in 0..count {
-            self.step(self.leader, read(request as u64));
-        }
+        // A host gathers the readers of one turn of its loop and asks once for all of them; the
+        // request's name says how many they are.
+        self.step(self.leader, read(count as u64));
         self.deliver();
         self.reads_answered - before
     }
@@ -251,6 +258,15 @@ impl Group for Cluster {
 
     fn rejoin(&mut self, _: usize) {
         self.heartbeat();
+    }
+
+    fn compact(&mut self) {
+        self.report_applied();
+        for place in 0..self.nodes.len() {
+            let index = self.nodes[place].machine.last_index();
+            self.step(place, Input::Retain { entries: 0, bytes: 0 });
+            self.step(place, Input::SnapshotTaken { index });
+        }
     }
 
     fn into_follower(mut self) -> Raft {
