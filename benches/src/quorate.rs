@@ -4,7 +4,7 @@
 //! `commit_notify_delay` (2 ms of virtual time), which no measured chunk lasts, and
 //! [`settle`](Group::settle) lets that delay pass.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use quorate_bench_harness::{Arguments, Group, Machine, Payloads, Support, Wire};
 use quorate_core::{
@@ -55,9 +55,13 @@ fn config(node: NodeId) -> Config {
     }
 }
 
+static CONFIGS: LazyLock<[Arc<Config>; 7]> =
+    LazyLock::new(|| std::array::from_fn(|place| Arc::new(config(id(place)))));
+
 fn raft(place: usize, founding: &Arc<Configuration>) -> Raft {
     let start = Persisted::Bootstrap { configuration: founding.clone(), incarnation: 1 };
-    let config = config(id(place));
+    // The groups of a host share their knobs.
+    let config = CONFIGS[place].clone();
     Raft::restore(config, start, Timestamp(0)).expect("good knobs and founders")
 }
 
@@ -270,6 +274,8 @@ impl Group for Cluster {
     }
 
     fn into_follower(mut self) -> Raft {
+        // A follower gives memory back when a heartbeat finds it idle.
+        self.heartbeat();
         self.nodes.pop().expect("a group has a follower").raft
     }
 }

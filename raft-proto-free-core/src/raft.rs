@@ -316,7 +316,13 @@ impl Raft {
 
     /// What a [`Action::RoleChanged`] would say now.
     pub(crate) fn face(&self) -> Face {
-        (self.role.kind(), self.hard_state.term, self.leader_id())
+        let term = self.hard_state.term;
+        match &self.role {
+            Role::Follower(follower) => (RoleKind::Follower, term, follower.leader),
+            Role::PreCandidate(_) => (RoleKind::PreCandidate, term, None),
+            Role::Candidate(_) => (RoleKind::Candidate, term, None),
+            Role::Leader(_) => (RoleKind::Leader, term, Some(self.config.node)),
+        }
     }
 
     /// Says `body` to `to` in our term.
