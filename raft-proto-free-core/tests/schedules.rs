@@ -111,8 +111,8 @@ fn happen(group: &mut Group, what: Happening) {
         }
         Happening::DeliverParcel(number) => {
             let place = usize::from(number) % group.parcels.len().max(1);
-            if let Some((from, to, parcel)) = group.parcels.get(place).cloned() {
-                group.deliver_parcel(from, to, parcel);
+            if let Some((_, to, parcel)) = group.parcels.get(place).cloned() {
+                group.deliver_parcel(to, parcel);
             }
         }
         Happening::LoseParcel(number) => {

@@ -242,11 +242,8 @@ impl Group {
     }
 
     /// Delivers a snapshot: it is durable at the receiver before the core hears of it.
-    pub fn deliver_parcel(&mut self, from: u64, to: u64, parcel: Parcel) {
-        let is_cut = self.cut.contains(&(from, to));
-        let Some(member) = self.members.get_mut(&to).filter(|member| member.up && !is_cut) else {
-            return;
-        };
+    pub fn deliver_parcel(&mut self, to: u64, parcel: Parcel) {
+        let Some(member) = self.members.get_mut(&to).filter(|member| member.up) else { return };
         member.snapshots.entry(parcel.meta.last.index).or_insert(parcel.machine);
         let (term, meta) = (parcel.term, parcel.meta);
         self.step(to, Input::SnapshotReceived { term, meta });
@@ -338,7 +335,9 @@ impl Group {
         if self.wire.is_empty()
             && let Some((from, to, parcel)) = self.parcels.pop_front()
         {
-            self.deliver_parcel(from, to, parcel);
+            if !self.cut.contains(&(from, to)) {
+                self.deliver_parcel(to, parcel);
+            }
             return true;
         }
         let Some((from, to, message)) = self.wire.pop_front() else { return false };

@@ -237,7 +237,7 @@ impl Scenario {
             Taken::Delivered => parcels.remove(place).expect("found there").2,
             Taken::Duplicated => parcels[place].2.clone(),
         };
-        self.group.deliver_parcel(from, to, parcel);
+        self.group.deliver_parcel(to, parcel);
         Ok(())
     }
 

@@ -89,13 +89,14 @@ impl Scenario {
     pub(crate) fn clock(&mut self, node: &str, way: &str, ms: &str) -> Result<(), String> {
         let by = number(ms)? * MS;
         self.for_each(node, |scenario, node| {
+            // It sees the clock with an event, before and after; this one says nothing new.
+            scenario.group.step(node, Input::Applied { index: 0 });
             let skew = &mut scenario.group.member(node).skew;
             *skew = match way {
                 "ahead" => *skew + by,
                 "back" => skew.checked_sub(by).ok_or("a clock goes back by an hour at most")?,
                 _ => return Err("a clock jumps `ahead` or `back`".to_owned()),
             };
-            // It sees the clock with the next event; this one says nothing new.
             scenario.group.step(node, Input::Applied { index: 0 });
             Ok(())
         })
