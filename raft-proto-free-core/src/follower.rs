@@ -38,6 +38,10 @@ impl Raft {
         }
         let verified = request.entries.last().map_or(request.prev.index, |last| last.index);
         let is_bare = request.entries.is_empty();
+        if is_bare {
+            // A follower that hears its leader has no other time to look.
+            self.watch_disk(out);
+        }
         if !self.take_entries(request.entries, out) {
             return;
         }

@@ -82,6 +82,7 @@ impl Raft {
             self.drops.count(Drop::Stale);
             return;
         }
+        self.watch_disk(out);
         if self.may_campaign() && !self.is_lease_open() {
             // diss:3.10 no pre-vote: the leader itself gives way.
             self.stand(true, out);
