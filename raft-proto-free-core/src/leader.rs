@@ -10,6 +10,7 @@ use crate::{
     configuration::Seat,
     entries::Payload,
     message::{AppendAnswer, AppendOutcome},
+    peer::Flow,
     raft::Raft,
     role::{Leader, Role},
     status::Drop,
@@ -197,14 +198,13 @@ impl Raft {
         let base = self.log.base().index;
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(peer) = leader.peer(from) else { return };
-        if !peer.is_current_conflict(rejected) {
+        let is_gone = peer.next_index <= base || rejected <= base;
+        if matches!(peer.flow, Flow::Snapshot { .. }) {
             self.repeat_snapshot(from, out);
-            return;
-        }
-        if rejected <= base {
-            // raft:7 where the logs agree, this one begins no earlier than behind it.
+        } else if is_gone && peer.match_index < base {
+            // raft:7 what it would need next is in no log any more, whatever was under way to it.
             self.send_snapshot(from, out);
-        } else {
+        } else if peer.is_current_conflict(rejected) {
             peer.probe_from(next.min(rejected).max(base + 1));
         }
     }
