@@ -256,3 +256,111 @@ fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_core::{Configuration, NodeId, Token, commands};
+
+    use super::*;
+
+    /// A folder of this test's own, gone with it.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let name = format!("quorate-{name}-{}", std::process::id());
+            Folder(std::env::temp_dir().join(name))
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn write(number: u64, term: u64, from: Index, count: u64) -> Write {
+        let list = commands((0..count).map(|n| format!("{term}-{n}")));
+        Write {
+            seq: Token { incarnation: 1, number },
+            hard_state: HardState { term, voted_for: None, promise: 5 },
+            truncate_from: from,
+            entries: Entries::from_payloads(LogId::new(term, from), list).expect("entries"),
+            snapshot: None,
+            discard_through: 0,
+        }
+    }
+
+    fn names(store: &mut Store, from: Index) -> Vec<LogId> {
+        match store.read(from, Index::MAX, u64::MAX).expect("it reads") {
+            LogFound::Entries(entries) => entries.iter().map(|entry| entry.log_id).collect(),
+            LogFound::Compacted | LogFound::Missing => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_store_finds_what_it_was_told_was_durable() {
+        let folder = Folder::new("finds");
+        let mut store = Store::open(&folder.0).expect("it opens");
+        assert_eq!((store.incarnation(), store.persisted()), (1, None));
+        for write in [write(1, 1, 1, 5), write(2, 2, 4, 3), write(3, 3, 7, 2)] {
+            store.append(write).expect("it writes");
+        }
+        store.commit().expect("it syncs");
+        let expected: Vec<LogId> = [1, 1, 1, 2, 2, 2, 3, 3]
+            .into_iter()
+            .zip(1..)
+            .map(|(term, index)| LogId::new(term, index))
+            .collect();
+        assert_eq!(names(&mut store, 1), expected);
+
+        let meta = SnapshotMeta {
+            last: expected[5],
+            configuration: Arc::new(Configuration::new([NodeId::of(1)])),
+        };
+        let snapshot = Some(Arc::new(meta));
+        let none = Write { entries: Entries::new(), ..write(4, 3, 9, 1) };
+        store.append(Write { snapshot, discard_through: 4, ..none }).expect("it writes");
+        store.commit().expect("it syncs");
+        assert_eq!(store.read(4, 9, 9).expect("it reads"), LogFound::Compacted);
+        let before = (store.summary.clone(), store.snapshot.clone(), store.hard_state);
+        assert_eq!(names(&mut store, 5), expected[4..]);
+
+        let mut again = Store::open(&folder.0).expect("it opens again");
+        assert_eq!(again.incarnation(), 2);
+        assert_eq!((again.summary.clone(), again.snapshot.clone(), again.hard_state), before);
+        assert_eq!(names(&mut again, 6), expected[5..]);
+    }
+
+    #[test]
+    fn a_snapshot_may_take_the_place_of_the_whole_log() {
+        let folder = Folder::new("replaced");
+        let mut store = Store::open(&folder.0).expect("it opens");
+        store.append(write(1, 1, 1, 3)).expect("it writes");
+        let last = LogId::new(4, 90);
+        let configuration = Arc::new(Configuration::new([NodeId::of(1)]));
+        let none = Write { entries: Entries::new(), ..write(2, 4, 1, 1) };
+        let snapshot = Some(Arc::new(SnapshotMeta { last, configuration }));
+        store.append(Write { snapshot, discard_through: 90, ..none }).expect("it writes");
+        store.commit().expect("it syncs");
+        store.append(write(3, 4, 91, 2)).expect("it writes");
+        store.commit().expect("it syncs");
+        let mut again = Store::open(&folder.0).expect("it opens again");
+        assert_eq!((again.summary.base(), again.summary.last()), (last, LogId::new(4, 92)));
+        assert_eq!(names(&mut again, 91), [LogId::new(4, 91), LogId::new(4, 92)]);
+    }
+
+    #[test]
+    fn a_torn_end_was_never_reported_durable_and_goes() {
+        let folder = Folder::new("torn");
+        let mut store = Store::open(&folder.0).expect("it opens");
+        store.append(write(1, 1, 1, 3)).expect("it writes");
+        store.commit().expect("it syncs");
+        let whole = store.end;
+        store.append(write(2, 1, 4, 3)).expect("it writes");
+        store.file.set_len(store.end - 3).expect("the end is torn off");
+        let mut again = Store::open(&folder.0).expect("it opens again");
+        assert_eq!(again.end, whole);
+        assert_eq!(names(&mut again, 1).len(), 3);
+    }
+}
