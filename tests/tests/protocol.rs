@@ -1,5 +1,5 @@
 //! `docs/protocol.md` and the core agree: every citation has a row, every row a place that cites it and a
-//! test that is there. Needs nothing but the files: `rustc --test` is enough.
+//! test that is there; so have the comparison's claims and the paper's map. Needs nothing but the files: `rustc --test` is enough.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -190,6 +190,72 @@ fn every_rule_has_its_place_and_its_test() {
     let faults = faults(&rows, &core(&top), &tests(&top));
     assert!(faults.is_empty(), "docs/protocol.md:\n{}", faults.join("\n"));
     assert!(rows.len() > 80, "only {} rules were found", rows.len());
+}
+
+/// What is missing of the files, tests and scenarios that a column of all tables names.
+fn evidence_faults(document: &str, column: usize, top: &Path) -> Vec<String> {
+    let (core, tests) = (core(top), tests(top));
+    let is_there = |name: &String| {
+        let is_file = name.contains('/') && top.join(name).exists();
+        is_file || core.contains_key(name) || tests.contains(name)
+    };
+    let named = (1..).zip(document.lines()).flat_map(|(line, text)| {
+        let cell = cells(text).get(column).map(|cell| quoted(cell)).unwrap_or_default();
+        cell.into_iter().map(move |name| (line, name))
+    });
+    let missing = named.filter(|(_, name)| !is_there(name));
+    missing.map(|(line, name)| format!("line {line}: no {name}")).collect()
+}
+
+/// The cells of a table's row; none of any other line.
+fn cells(text: &str) -> Vec<&str> {
+    if text.starts_with('|') { text.trim_matches('|').split('|').collect() } else { Vec::new() }
+}
+
+#[test]
+fn what_we_claim_to_have_has_evidence() {
+    let top = top();
+    let comparison = read(&top.join("docs/comparison.md"));
+    let faults = evidence_faults(&comparison, 2, &top);
+    assert!(faults.is_empty(), "docs/comparison.md:\n{}", faults.join("\n"));
+    let features = comparison.lines().map(cells).filter(|cells| cells.len() == 10);
+    let bare: Vec<&str> = features
+        .filter(|cells| cells[0].trim() != "feature" && !cells[0].starts_with('-'))
+        .filter(|cells| quoted(cells[2]).is_empty())
+        .map(|cells| cells[0])
+        .collect();
+    assert!(bare.is_empty(), "without evidence: {bare:?}");
+}
+
+#[test]
+fn every_story_of_the_papers_map_can_be_run() {
+    let top = top();
+    let faults = evidence_faults(&read(&top.join("docs/paper-map.md")), 2, &top);
+    assert!(faults.is_empty(), "docs/paper-map.md:\n{}", faults.join("\n"));
+}
+
+/// A link to a file of the repository leads to one.
+#[test]
+fn links_lead_somewhere() {
+    let top = top();
+    let mut seen = 0;
+    for folder in ["", "docs", "docs/decisions"] {
+        for entry in fs::read_dir(top.join(folder)).expect("a folder can be listed") {
+            let path = entry.expect("a folder can be listed").path();
+            if path.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            let text = read(&path);
+            let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
+                let file = link.split('#').next().unwrap_or_default();
+                let target = path.parent().unwrap_or(&top).join(file);
+                assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} links were followed");
 }
 
 #[test]
