@@ -1,6 +1,8 @@
 //! A few nodes in memory whose disks and links are in the test's hand.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod disk;
+pub mod machine;
 pub mod watch;
 
 use std::{
@@ -10,6 +12,10 @@ use std::{
 
 use quorate_core::*;
 
+pub use disk::Disk;
+pub use machine::{Machine, Parcel};
+use watch::{Before, Watch};
+
 pub const MS: u64 = 1_000_000;
 
 /// By how much a node's clock is ahead at first, so that it can go back: an hour.
@@ -18,106 +24,6 @@ pub const SKEW: u64 = 3_600_000 * MS;
 /// A node's name.
 pub fn id(id: u64) -> NodeId {
     NodeId::of(id)
-}
-
-/// What a disk holds, and what is on its way there.
-#[derive(Clone, Default)]
-pub struct Disk {
-    pub lives: u64,
-    pub hard_state: HardState,
-    /// The entry before the first of `entries`.
-    pub base: LogId,
-    pub entries: Entries,
-    pub snapshot: Option<Arc<SnapshotMeta>>,
-    pub pending: VecDeque<Write>,
-    /// Writes wait in `pending` until they are released.
-    pub held: bool,
-}
-
-impl Disk {
-    fn last(&self) -> LogId {
-        self.entries.last().unwrap_or(self.base)
-    }
-
-    fn apply(&mut self, write: &Write) {
-        assert!(write.truncate_from <= self.last().index + 1, "a write leaves a gap: {write:?}");
-        assert!(write.truncate_from > self.base.index, "a write is about what is gone: {write:?}");
-        self.hard_state = write.hard_state;
-        self.entries = self.entries.ending_before(write.truncate_from);
-        self.entries.extend(write.entries.clone()).expect("a write follows the log");
-        if let Some(snapshot) = &write.snapshot {
-            self.snapshot = Some(snapshot.clone());
-        }
-        let through = write.discard_through;
-        if through > self.last().index {
-            let snapshot = write.snapshot.as_ref().expect("only a snapshot replaces the whole log");
-            assert_eq!(snapshot.last.index, through);
-            (self.base, self.entries) = (snapshot.last, Entries::new());
-        } else if through > self.base.index {
-            let gone = self.entries.iter().find(|entry| entry.log_id.index == through);
-            self.base = gone.expect("what is discarded was there").log_id;
-            self.entries = self.entries.starting_at(through + 1);
-        }
-    }
-
-    /// Whether anything was ever written here.
-    pub fn is_used(&self) -> bool {
-        self.hard_state != HardState::default() || !self.entries.is_empty()
-    }
-
-    /// What `ReadLog` finds.
-    pub fn read(&self, from: Index, through: Index, max_bytes: u64) -> LogFound {
-        if from <= self.base.index {
-            return LogFound::Compacted;
-        }
-        let found = self.entries.starting_at(from).ending_before(through + 1).capped(max_bytes);
-        if found.is_empty() { LogFound::Missing } else { LogFound::Entries(found) }
-    }
-
-    /// What a new life finds.
-    pub fn persisted(&self) -> Persisted {
-        if !self.is_used() {
-            return Persisted::Join { incarnation: self.lives };
-        }
-        Persisted::Loaded {
-            incarnation: self.lives,
-            hard_state: self.hard_state,
-            snapshot: self.snapshot.clone(),
-            log: LogSummary::of(self.base, &self.entries),
-            applied: 0,
-        }
-    }
-}
-
-/// A state machine in memory: the commands it applied.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Machine {
-    /// The last entry applied.
-    pub last: LogId,
-    /// All of them, as far as this life saw them or a snapshot brought them.
-    pub applied: Vec<LogId>,
-    pub commands: Vec<String>,
-}
-
-impl Machine {
-    fn apply(&mut self, entries: &Entries) {
-        for entry in entries.iter() {
-            assert_eq!(entry.log_id.index, self.last.index + 1, "applied out of order");
-            self.last = entry.log_id;
-            self.applied.push(entry.log_id);
-            if let Payload::Command(bytes) = entry.payload {
-                self.commands.push(String::from_utf8_lossy(bytes).into_owned());
-            }
-        }
-    }
-}
-
-/// A snapshot on its way.
-#[derive(Clone, Debug)]
-pub struct Parcel {
-    pub term: Term,
-    pub meta: Arc<SnapshotMeta>,
-    pub machine: Machine,
 }
 
 /// One node with its disk and what it was given to apply.
@@ -131,6 +37,9 @@ pub struct Member {
     /// Answers of the log store that wait, where they are held.
     pub log_reads: VecDeque<(Token, LogFound)>,
     pub hold_log_reads: bool,
+    /// What the state machine was given and has not done yet, where that is held.
+    pub work: VecDeque<Action>,
+    pub hold_work: bool,
     pub notices: Vec<Action>,
     /// By how much its clock is ahead of the test's.
     pub skew: u64,
@@ -150,6 +59,8 @@ impl Member {
             snapshots: BTreeMap::new(),
             log_reads: VecDeque::new(),
             hold_log_reads: false,
+            work: VecDeque::new(),
+            hold_work: false,
             notices: Vec::new(),
             skew: SKEW,
             up: true,
@@ -172,6 +83,10 @@ pub struct Group {
     /// Across kinds, any order of carrying actions out is allowed: what a draw is made of. None
     /// takes them as they come.
     pub shuffle: Option<u64>,
+    /// What holds at any time.
+    pub watch: Watch,
+    /// Nodes that may halt, or may be told what cannot be.
+    pub excused: BTreeSet<u64>,
 }
 
 /// The knobs of the tests' nodes: round numbers.
@@ -209,6 +124,8 @@ impl Group {
             next_request: 1,
             reads: BTreeMap::new(),
             shuffle: None,
+            watch: Watch::default(),
+            excused: BTreeSet::new(),
         };
         for node in 1..=size {
             group.step(node, Input::Tick);
@@ -247,18 +164,49 @@ impl Group {
         if !member.up {
             return Vec::new();
         }
+        let before = Before::of(&member.raft);
         let actions = member.raft.step(Event { at, input });
         member.raft.check().expect("every invariant holds after every step");
-        let mut applied = 0;
+        self.watch.stepped(node, &before, &actions, &self.members, &self.reads);
         for action in self.in_some_order(actions.clone()) {
-            applied = self.carry_out(node, action).unwrap_or(applied);
+            self.carry_out(node, action);
         }
-        if applied > 0 {
-            self.step(node, Input::Applied { index: applied });
-        }
+        self.do_work(node);
         self.answer_log_reads(node);
         self.complete_writes(node);
         actions
+    }
+
+    /// The state machine does what it was given, unless it is held, and says so.
+    fn do_work(&mut self, node: u64) {
+        let member = self.members.get_mut(&node).expect("the node exists");
+        let mut applied = None;
+        while let Some(work) = member.work.pop_front_if(|_| !member.hold_work) {
+            match work {
+                Action::Apply { entries } => {
+                    for entry in entries.iter() {
+                        member.machine.apply(entry);
+                        self.watch.applied(node, &member.machine);
+                    }
+                }
+                Action::Install { meta } => {
+                    let snapshot = member.snapshots.get(&meta.last.index);
+                    member.machine = snapshot.expect("what is installed came in before").clone();
+                    assert_eq!(member.machine.last, meta.last);
+                    self.watch.applied(node, &member.machine);
+                }
+                other => unreachable!("no work for a state machine: {other:?}"),
+            }
+            applied = Some(member.machine.last.index);
+        }
+        if let Some(index) = applied {
+            self.step(node, Input::Applied { index });
+        }
+    }
+
+    pub fn release_work(&mut self, node: u64) {
+        self.member(node).hold_work = false;
+        self.do_work(node);
     }
 
     fn answer_log_reads(&mut self, node: u64) {
@@ -294,11 +242,8 @@ impl Group {
     }
 
     /// Delivers a snapshot: it is durable at the receiver before the core hears of it.
-    pub fn deliver_parcel(&mut self, from: u64, to: u64, parcel: Parcel) {
-        let is_cut = self.cut.contains(&(from, to));
-        let Some(member) = self.members.get_mut(&to).filter(|member| member.up && !is_cut) else {
-            return;
-        };
+    pub fn deliver_parcel(&mut self, to: u64, parcel: Parcel) {
+        let Some(member) = self.members.get_mut(&to).filter(|member| member.up) else { return };
         member.snapshots.entry(parcel.meta.last.index).or_insert(parcel.machine);
         let (term, meta) = (parcel.term, parcel.meta);
         self.step(to, Input::SnapshotReceived { term, meta });
@@ -331,11 +276,10 @@ impl Group {
         order
     }
 
-    /// Does it; the index, where something was applied.
-    fn carry_out(&mut self, node: u64, action: Action) -> Option<Index> {
+    /// Does it, or sees to it that it is done.
+    fn carry_out(&mut self, node: u64, action: Action) {
         if let Action::SendSnapshot { to, term, meta } = action {
-            self.send_snapshot(node, to.get(), term, meta);
-            return None;
+            return self.send_snapshot(node, to.get(), term, meta);
         }
         let member = self.members.get_mut(&node).expect("the node exists");
         match action {
@@ -343,12 +287,7 @@ impl Group {
                 let found = member.disk.read(from, through, max_bytes);
                 member.log_reads.push_back((token, found));
             }
-            Action::Install { meta } => {
-                let snapshot = member.snapshots.get(&meta.last.index);
-                member.machine = snapshot.expect("what is installed came in before").clone();
-                assert_eq!(member.machine.last, meta.last);
-                return Some(meta.last.index);
-            }
+            Action::Apply { .. } | Action::Install { .. } => member.work.push_back(action),
             Action::Discard { meta } => {
                 let current = member.raft.status().snapshot.map(|snapshot| snapshot.last.index);
                 if current != Some(meta.last.index) {
@@ -357,13 +296,8 @@ impl Group {
             }
             Action::Write(write) => member.disk.pending.push_back(write),
             Action::Send { to, message } => self.wire.push_back((node, to.get(), message)),
-            Action::Apply { entries } => {
-                member.machine.apply(&entries);
-                return Some(entries.last().expect("an apply is not empty").index);
-            }
             notice => member.notices.push(notice),
         }
-        None
     }
 
     /// Makes durable what waits, unless the disk is held.
@@ -401,7 +335,9 @@ impl Group {
         if self.wire.is_empty()
             && let Some((from, to, parcel)) = self.parcels.pop_front()
         {
-            self.deliver_parcel(from, to, parcel);
+            if !self.cut.contains(&(from, to)) {
+                self.deliver_parcel(to, parcel);
+            }
             return true;
         }
         let Some((from, to, message)) = self.wire.pop_front() else { return false };
@@ -521,6 +457,8 @@ impl Group {
         member.disk.held = false;
         member.hold_log_reads = false;
         member.log_reads.clear();
+        member.hold_work = false;
+        member.work.clear();
         let persisted = member.disk.persisted();
         member.raft = Raft::restore(config, persisted, now).expect("a used disk starts");
         member.machine = Machine::default();

@@ -30,6 +30,10 @@ impl Scenario {
             ["campaign", node] => self.for_each(node, Self::campaign),
             ["settle"] => self.settle(),
             ["settle", ms] => self.pass(number(ms)?),
+            ["wait", length] => {
+                self.group.now += nanos(length)?;
+                Ok(())
+            }
             ["deliver", link, kind @ ..] => self.take(link, kind, Taken::Delivered),
             ["duplicate", link, kind @ ..] => self.take(link, kind, Taken::Duplicated),
             ["drop", link, kind @ ..] => self.take(link, kind, Taken::Dropped),
@@ -44,7 +48,16 @@ impl Scenario {
                 scenario.group.release_writes(node);
                 Ok(())
             }),
+            ["writes", "release", node, count] => self.release_some_writes(node, count),
             ["writes", "fail", node] => self.for_each(node, Self::fail_writes),
+            ["applies", "hold", node] => self.for_each(node, |scenario, node| {
+                scenario.group.member(node).hold_work = true;
+                Ok(())
+            }),
+            ["applies", "release", node] => self.for_each(node, |scenario, node| {
+                scenario.group.release_work(node);
+                Ok(())
+            }),
             ["log", "hold", node] => self.for_each(node, |scenario, node| {
                 scenario.group.member(node).hold_log_reads = true;
                 Ok(())
@@ -55,9 +68,11 @@ impl Scenario {
             }),
             ["join", node] => self.join(node),
             ["change" | "transfer" | "stop", ..] => self.ask(&words),
-            ["snapshot" | "compact" | "unreachable" | "quiesce" | "wake" | "space", ..] => {
-                self.tell(&words)
-            }
+            [
+                "snapshot" | "compact" | "unreachable" | "quiesce" | "wake" | "space" | "close"
+                | "written" | "excuse",
+                ..,
+            ] => self.tell(&words),
             ["clock", node, way, ms] => self.clock(node, way, ms),
             ["knob", node, knob] => self.reconfigure(node, knob),
             ["crash", node] => self.for_each(node, |scenario, node| {
@@ -183,6 +198,10 @@ impl Scenario {
             Some((place, kinds)) if place.parse::<usize>().is_ok() => (number(place)?, kinds),
             _ => (1, words),
         };
+        if kinds == ["all"] {
+            let count = self.group.on_wire(from, to).len();
+            return (0..count).try_for_each(|_| self.take(link, &[], how));
+        }
         let nth = (place as usize).saturating_sub(1);
         if kinds == ["snapshot"] {
             return self.take_parcel(from, to, nth, how);
@@ -218,7 +237,7 @@ impl Scenario {
             Taken::Delivered => parcels.remove(place).expect("found there").2,
             Taken::Duplicated => parcels[place].2.clone(),
         };
-        self.group.deliver_parcel(from, to, parcel);
+        self.group.deliver_parcel(to, parcel);
         Ok(())
     }
 
@@ -237,6 +256,18 @@ impl Scenario {
         self.reads.push((name.to_owned(), request));
         self.group.reads.insert(request, (node, self.group.committed()));
         self.group.step(node, Input::Read { request, consistency });
+        Ok(())
+    }
+
+    /// The oldest writes become durable; the others wait on.
+    fn release_some_writes(&mut self, node: &str, count: &str) -> Result<(), String> {
+        let node = self.node(node)?;
+        for _ in 0..number(count)? {
+            let disk = &mut self.group.member(node).disk;
+            let write = disk.pending.pop_front().ok_or("so many writes do not wait")?;
+            disk.apply(&write);
+            self.group.step(node, Input::Written { seq: write.seq });
+        }
         Ok(())
     }
 
@@ -307,6 +338,14 @@ enum Taken {
 fn command(word: &str) -> String {
     let size = word.strip_suffix('B').and_then(|size| size.parse().ok());
     size.map_or_else(|| word.to_owned(), |size| "x".repeat(size))
+}
+
+/// `5ms`, `3us`, `1ns`.
+fn nanos(text: &str) -> Result<u64, String> {
+    let units = [("ms", MS), ("us", 1_000), ("ns", 1)];
+    let found = units.iter().find_map(|(unit, nanos)| Some((text.strip_suffix(unit)?, nanos)));
+    let (count, unit) = found.ok_or("a time is written `5ms`, `3us` or `1ns`")?;
+    Ok(number(count)? * unit)
 }
 
 pub(crate) fn number(text: &str) -> Result<u64, String> {

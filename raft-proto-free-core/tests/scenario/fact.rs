@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use quorate_core::{Action, Body, Configuration, Flow, Halt, Message, NodeId, Refusal, RoleKind};
+use quorate_core::{
+    Action, Body, Configuration, Drops, Entries, Flow, Halt, Message, NodeId, Refusal, RoleKind,
+};
 
 use super::Scenario;
-use crate::group::MS;
+use crate::group::{MS, Member};
 
 /// That a fact of some subjects has a value.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ impl Claim {
         match self.fact.as_str() {
             "read" => Ok(vec![read(scenario, &self.subject)?]),
             "wire" => Ok(vec![wire(scenario, &self.subject)?]),
+            "entries" => Ok(vec![entries(scenario, &self.subject)?]),
             "flow" => Ok(vec![flow(scenario, &self.subject)?]),
             fact => {
                 let nodes = scenario.nodes(&self.subject)?;
@@ -78,6 +81,9 @@ pub(crate) fn of_node(scenario: &Scenario, fact: &str, node: u64) -> Result<Stri
         "base" => format!("{:?}", status.log.base()),
         "cached" => status.log.first_cached().to_string(),
         "lease" => yes(status.lease_until.is_some()),
+        "published" => published(&member.notices).to_owned(),
+        "work" => work(member),
+        "drops" => drops(&status.drops),
         "transfer" => or_none(status.transfer),
         "stalled" => yes(status.stalled),
         "quiesced" => yes(status.quiesced),
@@ -99,9 +105,9 @@ pub(crate) fn of_node(scenario: &Scenario, fact: &str, node: u64) -> Result<Stri
         _ => {
             return Err(format!(
                 "there is no fact {fact}; there are role, leader, term, vote, last, durable, \
-                 commit, applied, config, log, base, cached, snapshot, state, answer, lease, \
-                 transfer, stalled, quiesced, deadline, promise, refused-by, halted, misuse, read, \
-                 wire and flow"
+                 commit, applied, config, log, base, cached, snapshot, state, work, answer, lease, \
+                 published, transfer, stalled, quiesced, deadline, promise, refused-by, drops, \
+                 halted, misuse, read, wire, entries and flow"
             ));
         }
     })
@@ -143,6 +149,65 @@ fn misuse(notices: &[Action]) -> String {
         _ => None,
     });
     found.next_back().unwrap_or_else(|| "none".to_owned())
+}
+
+/// What the last notice about a published lease said.
+fn published(notices: &[Action]) -> &'static str {
+    let mut said = notices.iter().filter_map(|notice| match notice {
+        Action::Lease { until } => Some(until.is_some()),
+        _ => None,
+    });
+    said.next_back().map_or("never", |open| if open { "open" } else { "taken back" })
+}
+
+/// What the state machine was given and has not done: `3-5 6`, a snapshot as `to 9`.
+fn work(member: &Member) -> String {
+    let pieces = member.work.iter().map(|work| match work {
+        Action::Apply { entries } => range(entries),
+        Action::Install { meta } => format!("to {}", meta.last.index),
+        _ => String::new(),
+    });
+    or_nothing(pieces.collect())
+}
+
+/// `3-5`, `3`, or `-` for none.
+fn range(entries: &Entries) -> String {
+    match (entries.first(), entries.last()) {
+        (Some(first), Some(last)) if first == last => first.index.to_string(),
+        (Some(first), Some(last)) => format!("{}-{}", first.index, last.index),
+        _ => "-".to_owned(),
+    }
+}
+
+fn or_nothing(pieces: Vec<String>) -> String {
+    if pieces.is_empty() { "nothing".to_owned() } else { pieces.join(" ") }
+}
+
+/// Why messages and reports were dropped.
+fn drops(drops: &Drops) -> String {
+    let counts = [
+        ("from-ourselves", drops.from_ourselves),
+        ("malformed", drops.malformed),
+        ("term-leap", drops.term_leap),
+        ("stale", drops.stale),
+        ("unasked", drops.unasked),
+        ("contradictory", drops.contradictory),
+        ("completions", drops.stale_completions),
+        ("log-reads", drops.stale_log_reads),
+    ];
+    let some = counts.into_iter().filter(|(_, count)| *count > 0);
+    or_nothing(some.map(|(reason, count)| format!("{reason} {count}")).collect())
+}
+
+/// Which entries the appends on a link hold, oldest first.
+fn entries(scenario: &Scenario, link: &str) -> Result<String, String> {
+    let (from, to) = scenario.link(link)?;
+    let messages = scenario.group.on_wire(from, to);
+    let appends = messages.iter().filter_map(|message| match &message.body {
+        Body::AppendRequest(request) => Some(range(&request.entries)),
+        _ => None,
+    });
+    Ok(or_nothing(appends.collect()))
 }
 
 /// How entries go from a leader to a peer.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_core::{Input, MemberChange, Promotion};
+use quorate_core::{Input, MemberChange, Promotion, Seq};
 
 use super::{Scenario, command::number, knob};
 use crate::group::{MS, id};
@@ -64,6 +64,17 @@ impl Scenario {
             }
             ["quiesce", node] => (*node, Input::Quiesce),
             ["wake", node] => (*node, Input::Wake),
+            ["close", node] => (*node, Input::LeaseClosed),
+            ["written", node, life, write] => {
+                let seq = Seq { incarnation: number(life)?, number: number(write)? };
+                (*node, Input::Written { seq })
+            }
+            ["excuse", node] => {
+                return self.for_each(node, |scenario, node| {
+                    scenario.group.excused.insert(node);
+                    Ok(())
+                });
+            }
             ["space", node, "low"] => (*node, Input::Space { is_low: true }),
             ["space", node, "plenty"] => (*node, Input::Space { is_low: false }),
             _ => return Err("docs/scenarios.md says how this command goes on".to_owned()),
@@ -78,14 +89,15 @@ impl Scenario {
     pub(crate) fn clock(&mut self, node: &str, way: &str, ms: &str) -> Result<(), String> {
         let by = number(ms)? * MS;
         self.for_each(node, |scenario, node| {
+            // It sees the clock with an event, before and after; this one says nothing new.
+            scenario.group.step(node, Input::Applied { index: 0 });
             let skew = &mut scenario.group.member(node).skew;
             *skew = match way {
                 "ahead" => *skew + by,
                 "back" => skew.checked_sub(by).ok_or("a clock goes back by an hour at most")?,
                 _ => return Err("a clock jumps `ahead` or `back`".to_owned()),
             };
-            // A deadline may have come; what is not due changes nothing.
-            scenario.group.step(node, Input::LeaseClosed);
+            scenario.group.step(node, Input::Applied { index: 0 });
             Ok(())
         })
     }

@@ -6,7 +6,7 @@ mod host;
 
 use quorate_core::Config;
 
-use crate::group::{Group, MS, watch::Watch};
+use crate::group::{Group, MS};
 use fact::Claim;
 
 /// A scenario under way.
@@ -16,7 +16,6 @@ pub(crate) struct Scenario {
     pub(crate) reads: Vec<(String, u64)>,
     /// What must never be seen from some line on.
     pub(crate) never: Vec<Claim>,
-    watch: Watch,
 }
 
 /// Runs `text`; an error names the line and shows every node.
@@ -61,7 +60,7 @@ fn start(command: &str, shuffle: Option<u64>) -> Result<Scenario, String> {
         knobs.iter().for_each(|(set, value)| set(config, *value));
     });
     group.shuffle = shuffle;
-    Ok(Scenario { group, reads: Vec::new(), never: Vec::new(), watch: Watch::default() })
+    Ok(Scenario { group, reads: Vec::new(), never: Vec::new() })
 }
 
 type SetKnob = fn(&mut Config, u64);
@@ -81,6 +80,7 @@ pub(crate) fn knob(text: &str) -> Result<(SetKnob, u64), String> {
         "retain_entries" => |config, value| config.retain_entries = value,
         "priority" => |config, value| config.priority = value as u8,
         "election_timeout" => |config, value| config.election_timeout = value * MS,
+        "heartbeat_interval" => |config, value| config.heartbeat_interval = value * MS,
         "commit_notify_delay" => |config, value| config.commit_notify_delay = value * MS,
         "transfer_timeout" => |config, value| config.transfer_timeout = value * MS,
         "write_stall_limit" => |config, value| config.write_stall_limit = value * MS,
@@ -96,7 +96,7 @@ pub(crate) fn knob(text: &str) -> Result<(SetKnob, u64), String> {
 impl Scenario {
     /// What holds at any time, and what was claimed never to be.
     pub(crate) fn look(&mut self) -> Result<(), String> {
-        self.watch.look(&self.group)?;
+        self.group.look()?;
         let seen = self.never.iter().find(|claim| claim.holds(self) == Ok(true));
         seen.map_or(Ok(()), |claim| Err(format!("`{claim}` is seen, but never may be")))
     }
