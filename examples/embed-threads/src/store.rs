@@ -333,6 +333,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_truncated_does_not_come_back() {
+        let folder = Folder::new("truncated");
+        let mut store = Store::open(&folder.0).expect("it opens");
+        for write in [write(1, 1, 1, 5), write(2, 1, 6, 5), write(3, 2, 3, 5)] {
+            store.append(write).expect("it writes");
+        }
+        store.commit().expect("it syncs");
+        let terms = |names: Vec<LogId>| names.iter().map(|name| name.term).collect::<Vec<_>>();
+        assert_eq!(terms(names(&mut store, 1)), [1, 1, 2, 2, 2, 2, 2]);
+        let mut again = Store::open(&folder.0).expect("it opens again");
+        assert_eq!(terms(names(&mut again, 1)), [1, 1, 2, 2, 2, 2, 2]);
+    }
+
+    #[test]
     fn a_snapshot_may_take_the_place_of_the_whole_log() {
         let folder = Folder::new("replaced");
         let mut store = Store::open(&folder.0).expect("it opens");
