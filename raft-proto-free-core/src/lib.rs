@@ -15,19 +15,20 @@
 //!   operator ─ ChangeMembers ───┘
 //! ```
 //!
-//! Step an event, carry out the actions, sleep until [`Raft::deadline`] or the next event: that is the
-//! loop. Three rules order it, and there is no fourth. *Notices* (`Accepted`, `Refused`, `ReadReady`,
-//! `RoleChanged` and their like) are handled in list order, before anything later is stepped. *Writes*
-//! take effect by `seq`. *State machine work* (`Apply`, `Install`) goes by index. All else may be
-//! delayed, done in any order, and, where it is sent, lost: what must wait for the disk is not in the
-//! list before [`Input::Written`] has come, so nothing rests on prose such as "persist before you
-//! send". A run is a value too: the same [`Config`], [`Persisted`] and events give the same actions.
+//! Step an event, carry out the actions, sleep until [`Raft::deadline`] or the next event: that is
+//! the loop. Three rules order it, and there is no fourth. *Notices* (`Accepted`, `Refused`,
+//! `ReadReady`, `RoleChanged` and their like) are handled in list order, before anything later is
+//! stepped. *Writes* take effect by `seq`. *State machine work* (`Apply`, `Install`) goes by
+//! index. All else may be delayed, done in any order, and, where it is sent, lost: what must wait
+//! for the disk is not in the list before [`Input::Written`] has come, so nothing rests on prose
+//! such as "persist before you send". A run is a value too: the same [`Config`], [`Persisted`] and
+//! events give the same actions.
 //!
 //! The rules of the paper stand a file each, and each is cited at the branch that carries it:
 //! `raft:5.4.2` is section 5.4.2 of "In Search of an Understandable Consensus Algorithm (Extended
-//! Version)", `diss:6.4` is section 6.4 of Diego Ongaro's dissertation "Consensus: Bridging Theory and
-//! Practice"; `differs:` says where and why this crate does otherwise. `docs/protocol.md` lists them all
-//! with their tests.
+//! Version)", `diss:6.4` is section 6.4 of Diego Ongaro's dissertation "Consensus: Bridging Theory
+//! and Practice"; `differs:` says where and why this crate does otherwise. `docs/protocol.md`
+//! lists them all with their tests.
 //!
 //! # Three nodes
 //!
@@ -84,8 +85,9 @@
 //! # Ok::<(), RestoreError>(())
 //! ```
 //!
-//! `examples/embed-threads` is the same with real threads, files, reads, snapshots and a leader that
-//! dies, told step by step in `docs/embedding.md`; `examples/embed-bare` is for microcontrollers.
+//! `examples/embed-threads` is the same with real threads, files, reads, snapshots and a leader
+//! that dies, told step by step in `docs/embedding.md`; `examples/embed-bare` is for
+//! microcontrollers.
 #![no_std]
 #![warn(clippy::wildcard_enum_match_arm)]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
