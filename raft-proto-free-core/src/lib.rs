@@ -73,8 +73,8 @@
 //!                 queue.push_back((id, Input::Applied { index }));
 //!             }
 //!             Action::RoleChanged { role: RoleKind::Leader, .. } => {
-//!                 let commands = commands(["hello"]);
-//!                 queue.push_back((id, Input::Propose { request: 1, commands, expected_term: None }));
+//!                 let (request, commands, expected_term) = (1, commands(["hello"]), None);
+//!                 queue.push_back((id, Input::Propose { request, commands, expected_term }));
 //!             }
 //!             _ => {} // nothing is read, moved or compacted here
 //!         }
