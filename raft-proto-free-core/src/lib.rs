@@ -6,59 +6,88 @@
 //! that, apply these entries. Whoever embeds it owns the loop, the disk, the network and the clock:
 //!
 //! ```text
-//!             Event { at, input }                      Action
-//!   timer  ── Tick ─────────────┐             ┌── Write ──────── log store ──┐
-//!   network ─ Receive ──────────┤             ├── Send ───────── network     │
-//!   client ── Propose, Read ────┼─► Raft::step├── Apply ──────── state machine
-//!   disk ──── Written ──────────┤             ├── Accepted, Refused, ReadReady ─ client
-//!   machine ─ Applied ──────────┘             └── RoleChanged, Halt, Misuse ──── host
+//!              Event { at, input }                      Action
+//!   timer ──── Tick ────────────┐               ┌── Write, ReadLog ──────────── log store
+//!   network ── Receive ─────────┤               ├── Send, SendSnapshot ──────── network
+//!   client ─── Propose, Read ───┼─► Raft::step ─┼── Apply, Install ──────────── state machine
+//!   disk ───── Written, LogRead ┤               ├── Accepted, Refused, ReadReady ─ client
+//!   machine ── Applied ─────────┤               └── RoleChanged, Halt, Misuse ─── host
+//!   operator ─ ChangeMembers ───┘
 //! ```
 //!
-//! Nothing rests on prose such as "persist before you send": what must wait for the disk waits
-//! *inside* until [`Input::Written`] comes, so actions of different kinds may be carried out in any
-//! order and with any delay. The rules of the paper stand a file each, and each is cited at the branch
-//! that carries it: `raft:5.4.2` is section 5.4.2 of "In Search of an Understandable Consensus
-//! Algorithm (Extended Version)", `diss:6.4` is section 6.4 of Diego Ongaro's dissertation "Consensus:
-//! Bridging Theory and Practice"; `differs:` says where and why this crate does otherwise.
+//! Step an event, carry out the actions, sleep until [`Raft::deadline`] or the next event: that is
+//! the loop. Three rules order it, and there is no fourth. *Notices* (`Accepted`, `Refused`,
+//! `ReadReady`, `RoleChanged` and their like) are handled in list order, before anything later is
+//! stepped. *Writes* take effect by `seq`. *State machine work* (`Apply`, `Install`) goes by
+//! index. All else may be delayed, done in any order, and, where it is sent, lost: what must wait
+//! for the disk is not in the list before [`Input::Written`] has come, so nothing rests on prose
+//! such as "persist before you send". A run is a value too: the same [`Config`], [`Persisted`] and
+//! events give the same actions.
 //!
-//! # A group of one
+//! The rules of the paper stand a file each, and each is cited at the branch that carries it:
+//! `raft:5.4.2` is section 5.4.2 of "In Search of an Understandable Consensus Algorithm (Extended
+//! Version)", `diss:6.4` is section 6.4 of Diego Ongaro's dissertation "Consensus: Bridging Theory
+//! and Practice"; `differs:` says where and why this crate does otherwise. `docs/protocol.md`
+//! lists them all with their tests.
+//!
+//! # Three nodes
+//!
+//! The whole host of a group in memory: one queue is network, disk and state machine at once, and
+//! time jumps to the next deadline when it is empty. Nodes elect a leader; it proposes; all apply.
 //!
 //! ```
+//! use std::collections::{BTreeMap, VecDeque};
 //! use std::sync::Arc;
 //! use quorate_core::*;
 //!
-//! let founding = Arc::new(Configuration::new([NodeId::of(1)]));
-//! let start = Persisted::Bootstrap { configuration: founding, incarnation: 1 };
-//! let mut raft = Raft::restore(Config::new(NodeId::of(1), 42), start, Timestamp(0))?;
+//! let names = [1, 2, 3].map(NodeId::of);
+//! let configuration = Arc::new(Configuration::new(names));
+//! let mut nodes = BTreeMap::new();
+//! for id in names {
+//!     let configuration = configuration.clone();
+//!     let founding = Persisted::Bootstrap { configuration, incarnation: 1 };
+//!     nodes.insert(id, Raft::restore(Config::new(id, 42), founding, Timestamp(0))?);
+//! }
+//! let (mut queue, mut at) = (VecDeque::new(), Timestamp(0)); // what is under way, to whom
+//! let mut applied: BTreeMap<NodeId, Vec<Payload>> = BTreeMap::new();
+//! let hello = Payload::Command("hello".into());
 //!
-//! let mut inbox = vec![Input::Tick];
-//! let mut applied = Vec::new();
-//! let mut has_proposed = false;
-//! while let Some(input) = inbox.pop() {
-//!     for action in raft.step(Event { at: Timestamp(0), input }) {
+//! while !names.iter().all(|id| applied.get(id).is_some_and(|all| all.contains(&hello))) {
+//!     let (id, input) = queue.pop_front().unwrap_or_else(|| {
+//!         let due = nodes.values().filter_map(|node| Some((node.deadline()?, node.node())));
+//!         let (due, id) = due.min().expect("a group without a leader waits for one");
+//!         at = at.max(due);
+//!         (id, Input::Tick)
+//!     });
+//!     for action in nodes.get_mut(&id).expect("one of three").step(Event { at, input }) {
 //!         match action {
-//!             // A real host makes it durable first; a lone node has nobody to send to.
-//!             Action::Write(write) => inbox.push(Input::Written { seq: write.seq }),
+//!             // A real host says so once it *is* durable.
+//!             Action::Write(write) => queue.push_back((id, Input::Written { seq: write.seq })),
+//!             Action::Send { to, message } => {
+//!                 queue.push_back((to, Input::Receive { from: id, message }));
+//!             }
 //!             Action::Apply { entries } => {
 //!                 let index = entries.last().expect("an apply is not empty").index;
-//!                 applied.extend(entries.iter().map(|entry| entry.payload.clone()));
-//!                 inbox.push(Input::Applied { index });
+//!                 let payloads = entries.iter().map(|entry| entry.payload.clone());
+//!                 applied.entry(id).or_default().extend(payloads);
+//!                 queue.push_back((id, Input::Applied { index }));
 //!             }
-//!             Action::RoleChanged { role: RoleKind::Leader, .. } if !has_proposed => {
-//!                 has_proposed = true;
-//!                 let commands = commands(["hello"]);
-//!                 inbox.push(Input::Propose { request: 1, commands, expected_term: None });
+//!             Action::RoleChanged { role: RoleKind::Leader, .. } => {
+//!                 let (request, commands, expected_term) = (1, commands(["hello"]), None);
+//!                 queue.push_back((id, Input::Propose { request, commands, expected_term }));
 //!             }
-//!             _ => {}
+//!             _ => {} // nothing is read, moved or compacted here
 //!         }
 //!     }
-//!     if inbox.is_empty() && !has_proposed {
-//!         inbox.push(Input::Tick);
-//!     }
 //! }
-//! assert_eq!(applied.last(), Some(&Payload::Command("hello".into())));
+//! // The founding configuration, the leader's first entry, the command: the same on every node.
+//! assert!(names.iter().all(|id| applied[id] == applied[&names[0]]));
 //! # Ok::<(), RestoreError>(())
 //! ```
+//!
+//! `examples/embed-threads` is the same with real threads, files, reads, snapshots and a leader
+//! that dies, told step by step in `docs/embedding.md`; `examples/embed-bare` is for
+//! microcontrollers.
 #![no_std]
 #![warn(clippy::wildcard_enum_match_arm)]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]

@@ -146,7 +146,9 @@ impl Peer {
     /// What is under way is probably lost: goes back to what it is known to hold.
     pub(crate) fn unreachable(&mut self) {
         match self.flow {
-            Flow::Probe { .. } | Flow::Replicate => self.probe_from(self.match_index + 1),
+            // The probe may go again, from where it was.
+            Flow::Probe { .. } => self.flow = Flow::Probe { sent: None },
+            Flow::Replicate => self.probe_from(self.match_index + 1),
             // The question for a snapshot may go again with the next round.
             Flow::Snapshot { .. } => self.flow = Flow::Snapshot { asked: 0 },
         }

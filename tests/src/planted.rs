@@ -14,8 +14,14 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
+    /// The table that it stands in, which is named like the core's test harness that runs `test`.
+    #[serde(skip)]
+    pub suite: String,
     /// The test that sees it.
     pub test: String,
+    /// Whether, of all tests of its harness, that one alone sees it. Noted where it was tried.
+    #[serde(default)]
+    pub alone: bool,
     /// What is wrong with it.
     pub why: String,
     /// The kind of defect of real implementations that it is, as `docs/simulator.md` names them.
@@ -62,16 +68,28 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The edits in `tests/planted`.
+/// The tables in `tests/planted`, each named like a test harness of the core.
+pub const SUITES: [&str; 3] = ["figure2", "scenarios", "members"];
+
+/// The edits in `tests/planted`, a table after the other.
 ///
 /// # Errors
 /// Where the table is missing, malformed, or an edit does not fit the sources.
 pub fn edits(repository: &Path) -> Result<Vec<Edit>, PlantedError> {
-    let path = repository.join("tests/planted/figure2.toml");
+    let mut edits = Vec::new();
+    for suite in SUITES {
+        edits.extend(edits_of(repository, suite)?);
+    }
+    Ok(edits)
+}
+
+fn edits_of(repository: &Path, suite: &str) -> Result<Vec<Edit>, PlantedError> {
+    let path = repository.join("tests/planted").join(format!("{suite}.toml"));
     let text = fs::read_to_string(&path).map_err(failed(format!("read {}", path.display())))?;
-    let table: Table = toml::from_str(&text)
+    let mut table: Table = toml::from_str(&text)
         .map_err(|error| PlantedError::Table(format!("{}: {error}", path.display())))?;
-    for edit in &table.edit {
+    for edit in &mut table.edit {
+        suite.clone_into(&mut edit.suite);
         edit.apply(repository)?;
     }
     Ok(table.edit)
@@ -127,6 +145,9 @@ impl Copy {
         for member in members {
             copy_folder(&repository.join(member), &folder.join(member))?;
         }
+        // The core's scenarios lie outside of it.
+        let scenarios = Path::new("tests/scenarios");
+        copy_folder(&repository.join(scenarios), &folder.join(scenarios))?;
         let manifest = repository.join("Cargo.toml");
         let text = fs::read_to_string(&manifest).map_err(failed("read Cargo.toml"))?;
         let mut workspace: toml::Table =
@@ -162,13 +183,13 @@ impl Copy {
         Ok(())
     }
 
-    /// Builds the copy and runs one test alone, or the whole table.
+    /// Builds the copy and runs one test of a harness alone, or all of it.
     ///
     /// # Errors
     /// Where cargo cannot be run.
-    pub fn try_test(&self, test: Option<&str>) -> Result<Fate, PlantedError> {
-        let suite = ["test", "-p", "quorate-core", "--test", "figure2", "--no-run"];
-        let built = self.cargo(&suite).arg("--message-format=json").output();
+    pub fn try_test(&self, suite: &str, test: Option<&str>) -> Result<Fate, PlantedError> {
+        let build = ["test", "-p", "quorate-core", "--test", suite, "--no-run"];
+        let built = self.cargo(&build).arg("--message-format=json").output();
         let built = built.map_err(failed("run cargo"))?;
         if !built.status.success() {
             let text = String::from_utf8_lossy(&built.stderr).into_owned();

@@ -11,7 +11,7 @@ use quorate_tests::planted::repository;
 
 /// For each member the members that it may know, besides those that these know. Whoever adds an arrow
 /// adds it here, with a thought.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("quorate-core", &[]),
     ("quorate-codec", &["quorate-core"]),
     ("quorate-driver", &["quorate-codec", "quorate-core"]),
@@ -26,6 +26,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("quorate-bench-harness", &[]),
     ("quorate-bench", &["quorate-bench-harness", "quorate-core"]),
     ("quorate-tests", &["quorate", "quorate-core", "quorate-codec", "quorate-sim"]),
+    ("embed-threads", &["quorate-core"]),
+    ("embed-bare", &["quorate-core"]),
 ];
 
 /// What the core may build on, and nothing else.
@@ -101,7 +103,7 @@ fn files_stay_small() {
     let top = repository();
     let longer: BTreeMap<&str, usize> = LONGER.into();
     let members =
-        ["raft-proto-free-core", "adapters", "engine", "simulator", "tests", "fuzz", "benches"];
+        ["raft-proto-free-core", "adapters", "engine", "simulator", "tests", "fuzz", "benches", "examples"];
     let mut seen = 0;
     for path in members.iter().flat_map(|member| sources(&top.join(member))) {
         let text = fs::read_to_string(&path).expect("a source can be read");

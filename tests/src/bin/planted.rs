@@ -3,7 +3,9 @@
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
-use quorate_tests::planted::{Copy, Edit, Fate, PlantedError, Simulated, edits, repository};
+use quorate_tests::planted::{
+    Copy, Edit, Fate, PlantedError, SUITES, Simulated, edits, repository,
+};
 
 /// Applies each planted edit to a copy of the sources, builds it, and sees its test fail.
 #[derive(Parser)]
@@ -83,16 +85,18 @@ fn workshop(name: &str) -> PathBuf {
 fn test(arguments: &Arguments, edits: &[Edit]) -> Result<bool, PlantedError> {
     let mut copy = Copy::new(&repository(), &workshop("test"), &[CORE])?;
     copy.plant(None)?;
-    let clean = copy.try_test(None)?;
-    if clean != Fate::Survived {
-        let text = format!("the unedited sources fail already: {clean:?}");
-        return Err(PlantedError::Table(text));
+    for suite in SUITES {
+        let clean = copy.try_test(suite, None)?;
+        if clean != Fate::Survived {
+            let text = format!("{suite}: the unedited sources fail already: {clean:?}");
+            return Err(PlantedError::Table(text));
+        }
     }
     let mut all = true;
     for edit in edits {
         let begin = Instant::now();
         copy.plant(Some(edit))?;
-        let fate = copy.try_test(Some(&edit.test))?;
+        let fate = copy.try_test(&edit.suite, Some(&edit.test))?;
         all &= fate == Fate::Convicted;
         let seconds = begin.elapsed().as_secs_f64();
         let said = match &fate {
