@@ -64,6 +64,13 @@ pub enum Action {
         /// The end.
         until: Option<Timestamp>,
     },
+    /// Notice: a follower asked for a snapshot beyond this index, and there is none yet. Take one
+    /// when it suits, and step [`Input::SnapshotTaken`](crate::Input::SnapshotTaken); this comes
+    /// again until then.
+    SnapshotWanted {
+        /// The last index that is of no use.
+        beyond: Index,
+    },
     /// Notice: the embedder broke the contract; the input had no effect.
     Misuse(Misuse),
     /// Notice: the end. From now on every input yields nothing.
@@ -316,6 +323,9 @@ pub enum Misuse {
         /// The answer's name.
         token: Token,
     },
+    /// A leader has nobody to ask for a snapshot.
+    #[error("a leader cannot request a snapshot: transfer the leadership first")]
+    RequestedByLeader,
     /// Knobs out of range, or of another node.
     #[error("the new knobs are out of range, or another node's")]
     BadConfig,

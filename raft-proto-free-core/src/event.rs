@@ -111,6 +111,10 @@ pub enum Input {
         /// What it stands for, from [`SendSnapshot`](crate::Action::SendSnapshot).
         meta: Arc<SnapshotMeta>,
     },
+    /// The state machine is damaged, but the log is not: ask the leader for a snapshot beyond what is
+    /// committed here. Until one comes nothing more is given to apply, and the node does not
+    /// campaign; it votes and follows. Of a leader this is [`Misuse`](crate::Misuse): transfer first.
+    RequestSnapshot,
     /// The transport could not reach this peer: what is under way to it is probably lost.
     PeerUnreachable {
         /// Which.

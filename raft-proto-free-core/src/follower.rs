@@ -50,7 +50,10 @@ impl Raft {
         // raft:5.3 what lies behind the verified part may be another leader's, whatever the
         // commit index is.
         let commit = request.commit.min(follower.verified);
-        self.commit = self.commit.max(commit);
+        if !self.wants_snapshot {
+            // Else a snapshot that was taken meanwhile would never be ahead of it.
+            self.commit = self.commit.max(commit);
+        }
         self.answer_append(from, is_bare, out);
         self.quiet_down(is_bare, request.quiesce);
     }
@@ -190,6 +193,11 @@ impl Raft {
     /// whether we follow; else the answer comes with the write: see `release`.
     fn answer_append(&mut self, to: NodeId, is_bare: bool, out: &mut Vec<Action>) {
         let (matched, round) = (self.durable_match(), self.confirmed_round());
+        if is_bare && self.wants_snapshot {
+            self.follower().answered_round = round;
+            let outcome = AppendOutcome::SnapshotWanted { beyond: self.commit };
+            return self.send_answer(to, round, outcome, out);
+        }
         let follower = self.follower();
         let is_news = round > follower.answered_round || matched > follower.answered_match;
         let is_settled = matched >= follower.verified && round >= follower.round;
@@ -219,7 +227,8 @@ impl Raft {
     }
 
     fn send_answer(&self, to: NodeId, round: Round, outcome: AppendOutcome, out: &mut Vec<Action>) {
-        let priority = if self.stalled { 0 } else { self.config.priority };
+        let is_fit = !self.stalled && !self.wants_snapshot;
+        let priority = if is_fit { self.config.priority } else { 0 };
         self.send(to, Body::AppendAnswer(AppendAnswer { round, priority, outcome }), out);
     }
 

@@ -42,7 +42,8 @@ impl Raft {
             },
             Body::AppendRequest(request) => is_sane_append(message.term, request),
             Body::AppendAnswer(answer) => match answer.outcome {
-                AppendOutcome::Matched { index } => index < INDEX_LIMIT,
+                AppendOutcome::Matched { index: told }
+                | AppendOutcome::SnapshotWanted { beyond: told } => told < INDEX_LIMIT,
                 AppendOutcome::Conflict { rejected, hint } => {
                     rejected < INDEX_LIMIT && is_sane(hint) && hint.index <= rejected
                 }

@@ -142,7 +142,8 @@ impl Raft {
         };
         let AppendAnswer { round, priority, outcome } = answer;
         let claims_too_much = match outcome {
-            AppendOutcome::Matched { index } => index > last,
+            AppendOutcome::Matched { index: told }
+            | AppendOutcome::SnapshotWanted { beyond: told } => told > last,
             AppendOutcome::Conflict { .. } => false,
         };
         if round > newest || claims_too_much {
@@ -175,6 +176,7 @@ impl Raft {
                 }
             }
             AppendOutcome::Conflict { rejected, hint } => self.back_up(from, rejected, hint, out),
+            AppendOutcome::SnapshotWanted { beyond } => self.snapshot_wanted(from, beyond, out),
         }
         self.replicate_to(from, out);
         if is_newer_round {

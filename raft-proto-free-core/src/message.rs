@@ -113,6 +113,11 @@ pub enum AppendOutcome {
         /// `prev`, not of a newer term. One round trip for each divergent term.
         hint: LogId,
     },
+    /// The follower's state machine is damaged: it asks for a snapshot beyond this index.
+    SnapshotWanted {
+        /// What is committed there.
+        beyond: Index,
+    },
 }
 
 /// A follower's or learner's question on behalf of reads that came to it.

@@ -67,6 +67,8 @@ pub struct Raft {
     pub(crate) drops: Tally,
     /// Whether the own disk is too slow to lead.
     pub(crate) stalled: bool,
+    /// Whether the state machine waits for a snapshot to take the place of what it has.
+    pub(crate) wants_snapshot: bool,
     /// Whether the own disk is nearly full.
     pub(crate) is_space_low: bool,
     /// Whether the node is to halt as soon as it does not lead.
@@ -128,6 +130,7 @@ impl Raft {
             Input::LogRead { token, found } => self.log_read(token, found, out),
             Input::SnapshotTaken { index } => self.snapshot_taken(index, out),
             Input::SnapshotReceived { term, meta } => self.snapshot_received(term, meta, out),
+            Input::RequestSnapshot => self.request_snapshot(out),
             Input::PeerUnreachable { peer } => self.peer_unreachable(peer),
             Input::LeaseClosed => self.aside.close_lease(),
             Input::Retain { entries, bytes } => self.aside.set_retain(Retain { entries, bytes }),

@@ -179,6 +179,7 @@ fn begin(
         log_reads: Queue::new(),
         drops: Tally::default(),
         stalled: false,
+        wants_snapshot: false,
         is_space_low: false,
         stopping: false,
         halted: false,

@@ -127,6 +127,7 @@ impl Raft {
             self.draft.discard_through = last.index;
         }
         self.commit = last.index;
+        self.wants_snapshot = false;
         self.take_snapshot(meta);
         if holds {
             self.compact(last.index);
@@ -141,6 +142,33 @@ impl Raft {
         let Some(peer) = leader.peer(id) else { return };
         peer.await_snapshot(base, now);
         out.push(Action::SendSnapshot { to: id, term, meta });
+    }
+
+    /// The own state machine is damaged: the next answer to the leader says so.
+    pub(crate) fn request_snapshot(&mut self, out: &mut Vec<Action>) {
+        match &self.role {
+            Role::Leader(_) => out.push(Action::Misuse(Misuse::RequestedByLeader)),
+            Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.wants_snapshot = true;
+                self.become_follower(self.hard_state.term, None, out);
+            }
+            Role::Follower(_) => self.wants_snapshot = true,
+        }
+    }
+
+    /// A peer asks for a snapshot, though it may not lack an entry.
+    pub(crate) fn snapshot_wanted(&mut self, id: NodeId, beyond: Index, out: &mut Vec<Action>) {
+        let known = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.last.index);
+        if known <= beyond {
+            out.push(Action::SnapshotWanted { beyond });
+            return;
+        }
+        let Role::Leader(leader) = &mut self.role else { return };
+        match leader.peer(id).map(|peer| peer.flow) {
+            Some(Flow::Snapshot { .. }) => self.repeat_snapshot(id, out),
+            Some(Flow::Probe { .. } | Flow::Replicate) => self.send_snapshot(id, out),
+            None => {}
+        }
     }
 
     /// A peer that waits for a snapshot still lacks it: whatever became of the last one, it is

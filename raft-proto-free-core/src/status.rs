@@ -47,6 +47,8 @@ pub struct Status<'a> {
     pub refused_by: &'a [NodeId],
     /// Whether the node's disk is too slow to lead.
     pub stalled: bool,
+    /// Whether the node's state machine waits for a snapshot, as its host asked.
+    pub wants_snapshot: bool,
     /// Whether the node rests until something happens.
     pub quiesced: bool,
     /// The longest promise it has made to a leader. Nanoseconds.
@@ -148,6 +150,7 @@ impl Raft {
             transfer: view.transfer,
             refused_by: view.refused_by,
             stalled: self.stalled,
+            wants_snapshot: self.wants_snapshot,
             quiesced: view.quiesced,
             promise: self.hard_state.promise,
             peers: view.peers,

@@ -88,7 +88,8 @@ impl Raft {
 
     /// Whether this node may be a candidate, as far as it knows.
     pub(crate) fn may_campaign(&self) -> bool {
-        self.is_electable() && self.config.priority > 0 && !self.stalled && !self.stopping
+        let is_fit = !self.stalled && !self.stopping && !self.wants_snapshot;
+        is_fit && self.config.priority > 0 && self.is_electable()
     }
 
     /// raft:6 learners, and nodes that are no members or not yet, never stand.

@@ -32,6 +32,7 @@ enum Happening {
     HoldLogReads(u8),
     ReleaseLogReads(u8),
     Unreachable(u8, u8),
+    Want(u8),
     Quiesce(u8),
     Wake(u8),
     Space(u8, bool),
@@ -61,6 +62,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<u8>().prop_map(HoldLogReads),
         1 => any::<u8>().prop_map(ReleaseLogReads),
         1 => any::<(u8, u8)>().prop_map(|(node, peer)| Unreachable(node, peer)),
+        1 => any::<u8>().prop_map(Want),
         1 => any::<u8>().prop_map(Quiesce),
         1 => any::<u8>().prop_map(Wake),
         1 => any::<(u8, bool)>().prop_map(|(node, low)| Space(node, low)),
@@ -144,6 +146,7 @@ fn host(group: &mut Group, what: Happening) {
             let peer = id(node(peer));
             group.step(node(number), Input::PeerUnreachable { peer });
         }
+        Happening::Want(number) => want_snapshot(group, node(number)),
         Happening::Quiesce(number) => drop(group.step(node(number), Input::Quiesce)),
         Happening::Wake(number) => drop(group.step(node(number), Input::Wake)),
         Happening::Space(number, is_low) => {
@@ -158,6 +161,36 @@ fn read(group: &mut Group, node: u64, consistency: Consistency) -> Vec<Action> {
     group.next_request += 1;
     group.reads.insert(request, (node, group.committed()));
     group.step(node, Input::Read { request, consistency })
+}
+
+/// A leader has nobody to ask; whoever asks is not counted on to lead.
+fn want_snapshot(group: &mut Group, node: u64) {
+    if !group.leads(node) {
+        group.step(node, Input::RequestSnapshot);
+    }
+}
+
+fn start_afresh(group: &mut Group, node: u64) {
+    if group.status(node).wants_snapshot {
+        group.kill(node);
+        restart(group, node);
+    }
+}
+
+/// Whoever was asked for a snapshot takes one.
+fn take_wanted_snapshots(group: &mut Group) {
+    let is_wanted = |member: &group::Member| {
+        let notices = member.notices.iter();
+        notices.clone().any(|notice| matches!(notice, Action::SnapshotWanted { .. }))
+    };
+    let wanted: Vec<u64> =
+        group.members.iter().filter(|(_, member)| is_wanted(member)).map(|(id, _)| *id).collect();
+    for node in wanted {
+        let durable = group.status(node).durable;
+        if group.members[&node].up && group.members[&node].machine.last.index <= durable {
+            group.snapshot(node);
+        }
+    }
 }
 
 /// Some change of members; most of them are refused.
@@ -239,8 +272,13 @@ fn live_through(size: u64, shuffle: u64, schedule: &[Happening]) -> Result<(), T
         group.step(node, Input::LeaseClosed);
         group.step(node, Input::Space { is_low: false });
     }
-    for _ in 0..40 {
+    for round in 0..40 {
         group.pass(100);
+        take_wanted_snapshots(&mut group);
+        if round == 20 {
+            // Where nobody is fit to lead, a host starts its node with an empty state machine.
+            (1..=size + 2).for_each(|node| start_afresh(&mut group, node));
+        }
         group.look().map_err(TestCaseError::fail)?;
     }
     let leader = group.leader().ok_or_else(|| TestCaseError::fail(show(&group)))?;

@@ -69,8 +69,8 @@ impl Scenario {
             ["join", node] => self.join(node),
             ["change" | "transfer" | "stop", ..] => self.ask(&words),
             [
-                "snapshot" | "compact" | "unreachable" | "quiesce" | "wake" | "space" | "close"
-                | "written" | "excuse",
+                "snapshot" | "compact" | "unreachable" | "quiesce" | "want" | "wake" | "space"
+                | "close" | "written" | "excuse",
                 ..,
             ] => self.tell(&words),
             ["clock", node, way, ms] => self.clock(node, way, ms),

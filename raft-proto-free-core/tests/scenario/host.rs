@@ -63,6 +63,7 @@ impl Scenario {
                 (*node, Input::PeerUnreachable { peer })
             }
             ["quiesce", node] => (*node, Input::Quiesce),
+            ["want", node] => (*node, Input::RequestSnapshot),
             ["wake", node] => (*node, Input::Wake),
             ["close", node] => (*node, Input::LeaseClosed),
             ["written", node, life, write] => {
