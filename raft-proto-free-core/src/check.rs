@@ -77,8 +77,10 @@ impl Raft {
             Role::PreCandidate(_) => true,
             Role::Candidate(_) => self.hard_state.voted_for == Some(self.config.node),
             Role::Leader(leader) => {
-                self.hard_state.voted_for == Some(self.config.node)
-                    && self.log.term_at(leader.term_start) == Some(self.hard_state.term)
+                // A snapshot may cover the term's first entry.
+                let begins = self.log.term_at(leader.term_start) == Some(self.hard_state.term)
+                    || leader.term_start < self.log.base().index;
+                self.hard_state.voted_for == Some(self.config.node) && begins
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     peer::Flow,
     raft::Raft,
     role::Role,
+    status::Drop,
     types::{INDEX_LIMIT, Index, LogId, NodeId, TERM_LEAP_LIMIT, TERM_LIMIT, Term},
 };
 
@@ -86,6 +87,16 @@ impl Raft {
         }
         if last.index <= self.commit || matches!(self.role, Role::Leader(_)) {
             // raft:7 what it covers is here already: nothing goes back.
+            out.push(Action::Discard { meta });
+            return;
+        }
+        let verified = match &self.role {
+            Role::Follower(follower) => follower.verified,
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => 0,
+        };
+        if last.index <= verified && !self.log.holds(last) {
+            // The leader showed another entry there: what is committed is in its log.
+            self.drops.count(Drop::Contradictory);
             out.push(Action::Discard { meta });
             return;
         }
