@@ -135,6 +135,7 @@ impl Cluster {
                     Action::Halt(halt) => panic!("halted: {halt}"),
                     Action::Transferred { .. }
                     | Action::Lease { .. }
+                    | Action::SnapshotWanted { .. }
                     | Action::Install { .. }
                     | Action::Discard { .. }
                     | Action::ReadLog { .. }

@@ -178,7 +178,13 @@ impl Raft {
     }
 
     fn first_conflict_in(&self, batch: &Batch) -> Option<LogId> {
-        let mut index = batch.first_index().max(self.log.base().index + 1);
+        let base = self.log.base();
+        let covers_base = (batch.first_index()..=batch.last_index()).contains(&base.index);
+        if covers_base && base.index > 0 && base.term != batch.term() {
+            // What the base stands for is committed: whoever says otherwise has another history.
+            return Some(LogId::new(batch.term(), base.index));
+        }
+        let mut index = batch.first_index().max(base.index + 1);
         while index <= batch.last_index() {
             let (term, end) = self.log.summary().run_at(index)?;
             if term != batch.term() {

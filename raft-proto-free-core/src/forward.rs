@@ -113,9 +113,14 @@ impl Raft {
         let now = self.clock.now();
         let Role::Follower(follower) = &mut self.role else { return };
         let Some(reads) = &mut follower.reads else { return };
-        let Some(late) = reads.asked.take_if(|asked| asked.expires <= now) else { return };
+        let asked = reads.asked.take_if(|asked| asked.expires <= now);
+        let mut late: Vec<RequestId> = asked.into_iter().flat_map(|asked| asked.requests).collect();
+        // Those that wait may have expired as well: a question for them would be due at once.
+        if reads.waiting_expires <= now {
+            late.extend(reads.waiting.drain(..).map(|(request, _)| request));
+        }
         let reason = Refusal::NoQuorum;
-        out.extend(late.requests.into_iter().map(|request| Action::Refused { request, reason }));
+        out.extend(late.into_iter().map(|request| Action::Refused { request, reason }));
         self.ask_leader(out);
     }
 

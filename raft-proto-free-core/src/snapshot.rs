@@ -9,6 +9,7 @@ use crate::{
     peer::Flow,
     raft::Raft,
     role::Role,
+    status::Drop,
     types::{INDEX_LIMIT, Index, LogId, NodeId, TERM_LEAP_LIMIT, TERM_LIMIT, Term},
 };
 
@@ -96,6 +97,16 @@ impl Raft {
         if version > PROTOCOL {
             // To go on would be to misread what comes next.
             self.halt(Halt::UnknownProtocol { version }, out);
+            return;
+        }
+        let verified = match &self.role {
+            Role::Follower(follower) => follower.verified,
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => 0,
+        };
+        if last.index <= verified && !self.log.holds(last) {
+            // The leader showed another entry there: what is committed is in its log.
+            self.drops.count(Drop::Contradictory);
+            out.push(Action::Discard { meta });
             return;
         }
         self.become_current(meta);

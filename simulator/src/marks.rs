@@ -25,6 +25,8 @@ marks! {
     BatchProposed,
     /// A disk was asked to remove entries that conflict with the leader's.
     ConflictTruncation,
+    /// Entries that had left memory were read back from the log.
+    LogReadBack,
     /// A client learnt that another leader's entry took the place of its own.
     ProposalReplaced,
     /// A client could not learn what became of its write.

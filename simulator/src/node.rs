@@ -1,10 +1,12 @@
 //! One node: what outlives its process, and the process while it lives.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use quorate_core::{Config, EntryRef, Nanos, NodeId, RequestId, Timestamp};
-use quorate_driver::{ApplyJob, Driver, StateMachine, WriteJob};
+use quorate_driver::{
+    ApplyJob, Driver, InstallError, LogReadJob, SerializeState, StateMachine, WriteJob,
+};
 use quorate_kv::{Kv, Response};
 
 use crate::{clock::Clock, disk::SimDisk, hash::mix, oracle::election::View, store::Store};
@@ -45,6 +47,8 @@ pub struct Life {
     pub machine: Kv,
     /// What the disk is writing.
     pub writing: Option<WriteJob>,
+    /// What is being read back from the log, oldest first.
+    pub reading: VecDeque<LogReadJob>,
     /// What the state machine is applying.
     pub applying: Option<ApplyJob>,
     /// What the oracles saw last.
@@ -85,6 +89,14 @@ impl StateMachine for Judged<'_> {
         let response = self.machine.apply_entry(entry);
         self.answers.push(mix(hash_of(&response), self.machine.fingerprint()));
         response
+    }
+
+    fn snapshot(&self) -> SerializeState {
+        self.machine.snapshot()
+    }
+
+    fn install(&mut self, bytes: Bytes) -> Result<(), InstallError> {
+        self.machine.install(bytes)
     }
 }
 

@@ -149,6 +149,8 @@ pub struct Settings {
     pub max_inflight_messages: u32,
     /// See [`quorate_core::Config::max_apply_bytes`].
     pub max_apply_bytes: u64,
+    /// See [`quorate_core::Config::cache_bytes`].
+    pub cache_bytes: u64,
     /// Bytes of a segment of the log.
     pub segment_bytes: u64,
     /// The least time of a group commit.
@@ -197,6 +199,7 @@ impl Settings {
             max_message_bytes: choices.pick(on, &[1024 * 1024, 64 * 1024, 32 * 1024]),
             max_inflight_messages: choices.pick(on, &[64, 8, 1]),
             max_apply_bytes,
+            cache_bytes: choices.pick(on, &[16 * 1024 * 1024, 4096, 0]),
             segment_bytes: choices.pick(on, &[64 * 1024, 16 * 1024, 8 * 1024]),
             write_time: choices.pick(on, &[100, 20, 1_000]) * MICROSECOND,
             write_spread,
@@ -256,6 +259,7 @@ mod tests {
             config.max_message_bytes = drawn.max_message_bytes;
             config.max_inflight_messages = drawn.max_inflight_messages;
             config.max_apply_bytes = drawn.max_apply_bytes;
+            config.cache_bytes = drawn.cache_bytes;
             assert_eq!(config.validate(), Ok(()), "seed {seed}");
         }
     }

@@ -1,7 +1,7 @@
 //! The log store of a simulated node: the production log on a simulated disk.
 
-use quorate_core::NodeId;
-use quorate_driver::Recovered;
+use quorate_core::{Entries, Index, NodeId};
+use quorate_driver::{LogStore, Recovered, StoreError};
 use quorate_wal::{Wal, WalError, WalOptions};
 
 use crate::{disk::SimDisk, profile::Settings};
@@ -23,4 +23,23 @@ pub fn open(
 ) -> Result<(Store, Recovered), WalError> {
     let segment_bytes = settings.segment_bytes;
     Wal::open(disk.clone(), WalOptions { group: GROUP, node, segment_bytes })
+}
+
+/// What is read of a log at once. Bytes.
+const READ_BYTES: u64 = 256 * 1024;
+
+/// All entries of an opened log.
+///
+/// # Errors
+/// As [`LogStore::read`].
+pub fn read_all(store: &mut Store, recovered: &Recovered) -> Result<Entries, StoreError> {
+    let mut all = Entries::new();
+    let Some(found) = &recovered.found else { return Ok(all) };
+    let mut next = found.log.base().index + 1;
+    while next <= found.log.last().index {
+        let part = store.read(next, Index::MAX, READ_BYTES)?;
+        next = part.last().map_or(Index::MAX, |last| last.index + 1);
+        all.extend(part).map_err(|error| StoreError::Io(error.to_string()))?;
+    }
+    Ok(all)
 }

@@ -19,7 +19,7 @@ fn bytes(rng: &mut ChaCha8Rng, longest: u32) -> Vec<u8> {
 #[test]
 fn any_events_break_no_rule() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut counts = [0; 6];
+    let mut counts = [0; 11];
     for _ in 0..20_000 {
         let reached = step(&bytes(&mut rng, 2_000));
         let all = [
@@ -29,6 +29,11 @@ fn any_events_break_no_rule() {
             reached.voted,
             reached.diverged,
             reached.refused,
+            reached.read_back,
+            reached.snapshot,
+            reached.installed,
+            reached.changed,
+            reached.transferring,
         ];
         counts.iter_mut().zip(all).for_each(|(count, reached)| *count += u32::from(reached));
     }
@@ -66,13 +71,17 @@ fn valid_encodings() -> Vec<Vec<u8>> {
     let mut entries = Entries::new();
     entries.append(LogId::new(2, 5), commands(["a", "bc", ""])).expect("in order");
     entries.append(LogId::new(3, 8), commands(["d"])).expect("in order");
-    let vote =
-        VoteRequest { last: LogId::new(2, 9), campaign: Token { incarnation: 1, number: 4 } };
+    let vote = VoteRequest {
+        last: LogId::new(2, 9),
+        campaign: Token { incarnation: 1, number: 4 },
+        transfer: true,
+    };
     let append = AppendRequest {
         prev: LogId::new(2, 4),
         commit: 4,
         round: 9,
         promise: 1_000_000,
+        quiesce: false,
         entries: entries.clone(),
     };
     let bodies = [Body::VoteRequest(vote), Body::AppendRequest(append)];

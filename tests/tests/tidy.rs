@@ -102,8 +102,16 @@ fn the_core_touches_nothing_ambient() {
 fn files_stay_small() {
     let top = repository();
     let longer: BTreeMap<&str, usize> = LONGER.into();
-    let members =
-        ["raft-proto-free-core", "adapters", "engine", "simulator", "tests", "fuzz", "benches", "examples"];
+    let members = [
+        "raft-proto-free-core",
+        "adapters",
+        "engine",
+        "simulator",
+        "tests",
+        "fuzz",
+        "benches",
+        "examples",
+    ];
     let mut seen = 0;
     for path in members.iter().flat_map(|member| sources(&top.join(member))) {
         let text = fs::read_to_string(&path).expect("a source can be read");

@@ -33,6 +33,11 @@ impl Reader {
         Ok(self.left.get_u8())
     }
 
+    pub(crate) fn u16(&mut self, what: &'static str) -> Result<u16, DecodeError> {
+        self.need(2, what)?;
+        Ok(self.left.get_u16_le())
+    }
+
     pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
         self.need(4, what)?;
         Ok(self.left.get_u32_le())
@@ -69,6 +74,22 @@ impl Reader {
         Ok(NodeId::new(self.u64(what)?))
     }
 
+    /// A count of things that take at least `least` bytes each: one that the bytes left cannot hold
+    /// allocates nothing.
+    pub(crate) fn count(&mut self, least: u64, what: &'static str) -> Result<u64, DecodeError> {
+        let found = self.u64(what)?;
+        let limit = self.left() / least.max(1);
+        if found > limit {
+            return Err(DecodeError::Range { what, found, limit });
+        }
+        Ok(found)
+    }
+
+    /// A node that must have a name.
+    pub(crate) fn named(&mut self, what: &'static str) -> Result<NodeId, DecodeError> {
+        self.node(what)?.ok_or(DecodeError::NotCanonical { what })
+    }
+
     pub(crate) fn version(&mut self, expected: u8) -> Result<(), DecodeError> {
         let found = self.u8("version")?;
         if found == expected { Ok(()) } else { Err(DecodeError::Version { found, expected }) }
@@ -80,6 +101,10 @@ impl Reader {
             left => Err(DecodeError::Trailing { left }),
         }
     }
+}
+
+pub(crate) fn put_u16(out: &mut Vec<u8>, value: u16) {
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 pub(crate) fn put_u32(out: &mut Vec<u8>, value: u32) {

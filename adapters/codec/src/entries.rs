@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use quorate_core::{Configuration, Entries, LogId, Payload, Term, configuration::VOTERS_LIMIT};
+use quorate_core::{Entries, LogId, Payload, Term};
 
 use crate::{
     DecodeError,
-    bytes::{Reader, put_log_id, put_node, put_u32, put_u64},
+    bytes::{Reader, put_u32, put_u64},
+    configuration::{configuration, put_configuration},
 };
 
 /// What each entry takes besides its command: a kind and a length. Bytes.
@@ -45,16 +46,19 @@ fn add_to_u32(out: &mut [u8], place: usize, more: u32) {
     }
 }
 
-fn put_payload(out: &mut Vec<u8>, payload: &Payload) {
+pub(crate) fn put_payload(out: &mut Vec<u8>, payload: &Payload) {
     match payload {
         Payload::Noop => {
             out.push(NOOP);
             put_u32(out, 0);
         }
-        Payload::Configuration(configuration) => {
+        Payload::Configuration(members) => {
             out.push(CONFIGURATION);
-            put_u32(out, 8 * configuration.voters().len() as u32);
-            configuration.voters().iter().for_each(|voter| put_node(out, Some(*voter)));
+            let place = out.len();
+            put_u32(out, 0);
+            put_configuration(out, members);
+            let len = out.len() - place - 4;
+            add_to_u32(out, place, len as u32);
         }
         Payload::Command(command) => {
             out.push(COMMAND);
@@ -92,39 +96,18 @@ pub(crate) fn entries(reader: &mut Reader) -> Result<Entries, DecodeError> {
     Ok(found)
 }
 
-fn payload(reader: &mut Reader) -> Result<Payload, DecodeError> {
+pub(crate) fn payload(reader: &mut Reader) -> Result<Payload, DecodeError> {
     let (kind, len) = (reader.u8("kind of an entry")?, reader.u32("length of an entry")?);
     match kind {
         NOOP if len == 0 => Ok(Payload::Noop),
         NOOP => Err(DecodeError::NotCanonical { what: "no-op" }),
-        CONFIGURATION if len % 8 == 0 => {
-            Ok(Payload::Configuration(Arc::new(configuration(reader, len / 8)?)))
+        CONFIGURATION => {
+            let mut own = Reader::new(reader.slice(len, "configuration")?);
+            let members = configuration(&mut own)?;
+            own.finish()?;
+            Ok(Payload::Configuration(Arc::new(members)))
         }
-        CONFIGURATION => Err(DecodeError::NotCanonical { what: "configuration" }),
         COMMAND => Ok(Payload::Command(reader.slice(len, "command")?)),
         tag => Err(DecodeError::Tag { what: "kind of an entry", tag }),
     }
-}
-
-/// Voters in ascending order, each once.
-pub(crate) fn configuration(reader: &mut Reader, count: u32) -> Result<Configuration, DecodeError> {
-    if count > VOTERS_LIMIT {
-        let (found, limit) = (u64::from(count), u64::from(VOTERS_LIMIT));
-        return Err(DecodeError::Range { what: "voters", found, limit });
-    }
-    let mut voters = Vec::with_capacity(count as usize);
-    for _ in 0..count {
-        let voter = reader.node("voter")?;
-        let Some(voter) = voter.filter(|voter| voters.last() < Some(voter)) else {
-            return Err(DecodeError::NotCanonical { what: "voters" });
-        };
-        voters.push(voter);
-    }
-    Ok(Configuration::new(voters))
-}
-
-pub(crate) fn put_snapshot(out: &mut Vec<u8>, last: LogId, configuration: &Configuration) {
-    put_log_id(out, last);
-    put_u32(out, configuration.voters().len() as u32);
-    configuration.voters().iter().for_each(|voter| put_node(out, Some(*voter)));
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with bytes. Whoever sent or stored them is at fault, never the reader.
 
-use quorate_core::EntriesError;
+use quorate_core::{ConfigurationError, EntriesError};
 
 /// Why bytes do not decode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,4 +56,7 @@ pub enum DecodeError {
     /// Entries do not follow one another.
     #[error(transparent)]
     Entries(#[from] EntriesError),
+    /// There can be no such configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
 }

@@ -6,21 +6,29 @@
 //! All numbers are little-endian and of fixed width. A message is: version (1 byte), term (8), kind
 //! (1), body. A write is: version, seq, hard state, truncation and discarding points, snapshot,
 //! entries. Entries are: first index, count, then for each run of one term its term, its count, and
-//! for each entry kind (1), length (4) and bytes.
+//! for each entry kind (1), length (4) and bytes. A configuration is: protocol (2), the counts of
+//! voters, outgoing voters and learners (1 each), their names (8 each), a learner's followed by when
+//! it is promoted.
 
 mod bytes;
+mod checksum;
+mod configuration;
 mod entries;
 mod error;
 mod frame;
 mod message;
+mod persisted;
 mod write;
 
+pub use checksum::Checksum;
+pub use configuration::{decode_meta, encode_meta};
 pub use error::DecodeError;
 pub use frame::{FRAME_HEADER_BYTES, FrameError, decode_frame, encode_frame};
 pub use message::{decode_message, encode_message};
+pub use persisted::{decode_persisted, encode_persisted};
 pub use write::{decode_write, encode_write};
 
 /// The version of messages.
-pub const WIRE_VERSION: u8 = 1;
+pub const WIRE_VERSION: u8 = 2;
 /// The version of writes on disk.
-pub const DISK_VERSION: u8 = 1;
+pub const DISK_VERSION: u8 = 2;

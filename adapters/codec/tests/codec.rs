@@ -16,9 +16,41 @@ impl Draw {
         (mixed ^ (mixed >> 29)) % end
     }
 
-    fn configuration(&mut self) -> Arc<Configuration> {
+    fn nodes(&mut self, first: u64) -> Vec<NodeId> {
         let count = self.below(5);
-        Arc::new(Configuration::new((0..count).map(|_| NodeId::of(1 + self.below(9)))))
+        (0..count).map(|_| NodeId::of(first + self.below(9))).collect()
+    }
+
+    fn configuration(&mut self) -> Arc<Configuration> {
+        let (voters, outgoing, learners) = (self.nodes(1), self.nodes(5), self.nodes(20));
+        let learners = learners.into_iter().map(|id| {
+            let max_lag = self.below(99);
+            let promotion = match self.below(2) {
+                0 => Promotion::OnDemand,
+                _ => Promotion::WhenCaughtUp { max_lag },
+            };
+            Learner { id, promotion }
+        });
+        let learners: Vec<Learner> = learners.collect();
+        let protocol = self.below(3) as u16;
+        let made = Configuration::of(voters, outgoing, learners, protocol);
+        Arc::new(made.unwrap_or(Configuration::EMPTY))
+    }
+
+    fn persisted(&mut self) -> Persisted {
+        let (incarnation, applied) = (self.below(9), self.below(99));
+        match self.below(4) {
+            0 => Persisted::Bootstrap { configuration: self.configuration(), incarnation },
+            1 => Persisted::Join { incarnation },
+            _ => {
+                let (write, entries) = (self.write(), self.entries());
+                let before = entries.first().map_or(0, |first| first.index - 1);
+                let mut log = LogSummary::new(LogId::new(u64::from(before > 0), before));
+                log.extend(&entries);
+                let Write { hard_state, snapshot, .. } = write;
+                Persisted::Loaded { incarnation, hard_state, snapshot, log, applied }
+            }
+        }
     }
 
     fn payload(&mut self) -> Payload {
@@ -50,24 +82,48 @@ impl Draw {
     }
 
     fn message(&mut self) -> Message {
-        let ask = VoteRequest { last: self.log_id(), campaign: self.token() };
+        let transfer = self.below(2) == 1;
+        let ask = VoteRequest { last: self.log_id(), campaign: self.token(), transfer };
         let answer = VoteAnswer { granted: self.below(2) == 1, campaign: self.token() };
         let (round, index, hint) = (self.below(99), self.below(1 << 62), self.log_id());
         let conflict = AppendOutcome::Conflict { rejected: index, hint };
-        let body = match self.below(7) {
+        let (priority, quiesce) = (self.below(256) as u8, self.below(2) == 1);
+        let body = match self.below(10) {
             0 => Body::PreVoteRequest(ask),
             1 => Body::PreVoteAnswer(answer),
             2 => Body::VoteRequest(ask),
             3 => Body::VoteAnswer(answer),
-            4 => Body::AppendAnswer(AppendAnswer { round, outcome: conflict }),
+            4 => Body::AppendAnswer(AppendAnswer { round, priority, outcome: conflict }),
             5 => {
                 let outcome = AppendOutcome::Matched { index };
-                Body::AppendAnswer(AppendAnswer { round, outcome })
+                Body::AppendAnswer(AppendAnswer { round, priority, outcome })
+            }
+            6 => Body::TimeoutNow,
+            7 => {
+                let consistency = [Consistency::Linearizable, Consistency::Lease];
+                let consistency = consistency[self.below(2) as usize];
+                Body::ReadRequest(ReadRequest { token: self.token(), consistency })
+            }
+            8 => {
+                let outcome = match self.below(4) {
+                    0 => ReadOutcome::Ready { index },
+                    1 => ReadOutcome::NotLeader { leader: NodeId::new(self.below(3)) },
+                    2 => ReadOutcome::NoQuorum,
+                    _ => ReadOutcome::Busy,
+                };
+                Body::ReadAnswer(ReadAnswer { token: self.token(), outcome })
             }
             _ => {
                 let (promise, entries) = (self.below(1 << 50), self.entries());
                 let (prev, commit) = (hint, index);
-                Body::AppendRequest(AppendRequest { prev, commit, round, promise, entries })
+                Body::AppendRequest(AppendRequest {
+                    prev,
+                    commit,
+                    round,
+                    promise,
+                    quiesce,
+                    entries,
+                })
             }
         };
         Message { term: self.below(1 << 62), body }
@@ -100,10 +156,22 @@ fn write_bytes(write: &Write) -> Vec<u8> {
     out
 }
 
+fn persisted_bytes(persisted: &Persisted) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_persisted(persisted, &mut out);
+    out
+}
+
 #[test]
 fn what_is_encoded_decodes_to_the_same() {
     let mut draw = Draw(1);
     for _ in 0..2_000 {
+        let persisted = draw.persisted();
+        assert_eq!(decode_persisted(persisted_bytes(&persisted).into()), Ok(persisted));
+        let meta = SnapshotMeta { last: draw.log_id(), configuration: draw.configuration() };
+        let mut out = Vec::new();
+        encode_meta(&meta, &mut out);
+        assert_eq!(decode_meta(out.into()), Ok(Arc::new(meta)));
         let (message, write) = (draw.message(), draw.write());
         assert_eq!(decode_message(message_bytes(&message).into()), Ok(message));
         assert_eq!(decode_write(write_bytes(&write).into()), Ok(write));
@@ -118,6 +186,11 @@ fn damaged_bytes_are_refused_or_are_the_one_form_of_what_they_say() {
         damage(&mut draw, &mut bytes);
         if let Ok(message) = decode_message(bytes.clone().into()) {
             assert_eq!(message_bytes(&message), bytes);
+        }
+        let mut bytes = persisted_bytes(&draw.persisted());
+        damage(&mut draw, &mut bytes);
+        if let Ok(persisted) = decode_persisted(bytes.clone().into()) {
+            assert_eq!(persisted_bytes(&persisted), bytes);
         }
         let mut bytes = write_bytes(&draw.write());
         damage(&mut draw, &mut bytes);
@@ -142,6 +215,10 @@ fn bytes_cut_short_or_with_more_behind_are_refused() {
         for len in 0..bytes.len() {
             assert!(decode_write(Bytes::copy_from_slice(&bytes[..len])).is_err());
         }
+        let started = persisted_bytes(&draw.persisted());
+        for len in 0..started.len() {
+            assert!(decode_persisted(Bytes::copy_from_slice(&started[..len])).is_err());
+        }
         let longer = [&bytes[..], &[0]].concat();
         assert_eq!(decode_write(longer.into()), Err(DecodeError::Trailing { left: 1 }));
     }
@@ -154,7 +231,7 @@ fn how_entries_are_grouped_leaves_no_trace() {
         let whole = draw.write();
         let mut apart = Write { entries: Entries::new(), ..whole.clone() };
         for entry in whole.entries.iter() {
-            let alone = [entry.payload.clone()].into();
+            let alone = entry.payload.clone().into();
             apart.entries.append(entry.log_id, alone).expect("in order");
         }
         assert_eq!(write_bytes(&whole), write_bytes(&apart));

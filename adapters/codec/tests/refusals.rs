@@ -10,6 +10,7 @@ fn append(entries: &[&[u8]]) -> Bytes {
     out.extend(9u64.to_le_bytes()); // term
     out.push(4); // kind: append
     [1u64, 1, 0, 1, 1].iter().for_each(|number| out.extend(number.to_le_bytes()));
+    out.push(0); // not quiescing
     entries.iter().for_each(|part| out.extend_from_slice(part));
     out.into()
 }
@@ -26,8 +27,12 @@ fn entry(kind: u8, bytes: &[u8]) -> Vec<u8> {
     [&[kind][..], &(bytes.len() as u32).to_le_bytes(), bytes].concat()
 }
 
-fn voters(list: &[u64]) -> Vec<u8> {
-    entry(1, &list.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>())
+/// A configuration's entry: its counts, and numbers of 8 bytes behind them.
+fn members(counts: [u8; 3], list: &[u64]) -> Vec<u8> {
+    let mut bytes = vec![1, 0];
+    bytes.extend(counts);
+    bytes.extend(list.iter().flat_map(|id| id.to_le_bytes()));
+    entry(1, &bytes)
 }
 
 fn refusal(parts: &[Vec<u8>]) -> DecodeError {
@@ -58,11 +63,27 @@ fn entries_have_one_form() {
     assert_eq!(refusal(&[head(2, 1), run(3, 1), entry(0, b"x")]), not_canonical("no-op"));
     // Voters out of order, twice, nameless, cut off.
     for list in [&[2, 1][..], &[1, 1], &[0]] {
-        let found = refusal(&[head(2, 1), run(3, 1), voters(list)]);
+        let found = refusal(&[head(2, 1), run(3, 1), members([list.len() as u8, 0, 0], list)]);
         assert_eq!(found, not_canonical("voters"), "{list:?}");
+        let all = [&[9][..], list].concat();
+        let found = refusal(&[head(2, 1), run(3, 1), members([1, list.len() as u8, 0], &all)]);
+        assert_eq!(found, not_canonical("outgoing voters"), "{list:?}");
     }
-    let cut = [head(2, 1), run(3, 1), entry(1, b"1234567")];
-    assert_eq!(refusal(&cut), not_canonical("configuration"));
+    // More behind the members; members that no configuration can have.
+    let more = [head(2, 1), run(3, 1), members([1, 0, 0], &[1, 2])];
+    assert_eq!(refusal(&more), DecodeError::Trailing { left: 8 });
+    let nobody = [head(2, 1), run(3, 1), members([0, 1, 0], &[1])];
+    assert_eq!(refusal(&nobody), DecodeError::Configuration(ConfigurationError::NoVoter));
+    let mut twice = members([1, 0, 1], &[1, 1]);
+    twice.push(0);
+    twice[1] += 1;
+    let node = NodeId::of(1);
+    let twice = refusal(&[head(2, 1), run(3, 1), twice]);
+    assert_eq!(twice, DecodeError::Configuration(ConfigurationError::Twice { node }));
+    let mut other = members([0, 0, 0], &[]);
+    other[5] = 9;
+    let other = refusal(&[head(2, 1), run(3, 1), other]);
+    assert_eq!(other, not_canonical("protocol of nobody"));
 }
 
 #[test]
@@ -73,8 +94,17 @@ fn counts_are_no_more_than_the_bytes_can_hold() {
     assert_eq!(refusal(&[head(2, 1), run(3, 0), entry(0, &[])]), range(what, 0, 1));
     let too_many = [head(2, 1), run(3, 2), entry(0, &[]), entry(0, &[])];
     assert_eq!(refusal(&too_many), range(what, 2, 1));
-    let crowd: Vec<u64> = (1..=256).collect();
-    assert_eq!(refusal(&[head(2, 1), run(3, 1), voters(&crowd)]), range("voters", 256, 255));
+    // More members than there are bytes for.
+    let cut = refusal(&[head(2, 1), run(3, 1), members([255, 255, 255], &[1])]);
+    assert!(matches!(cut, DecodeError::Short { what: "voters", .. }), "{cut:?}");
+    let mut summary = vec![DISK_VERSION, 2];
+    // Incarnation, hard state; no snapshot; base and last entry; as many runs as there can be.
+    summary.extend([0; 8 * 4]);
+    summary.push(0);
+    summary.extend([0; 8 * 4]);
+    summary.extend(u64::MAX.to_le_bytes());
+    let refused = decode_persisted(summary.into());
+    assert_eq!(refused, Err(range("runs", u64::MAX, 0)));
 }
 
 #[test]
@@ -93,12 +123,12 @@ fn tags_versions_and_leftovers_are_refused() {
     assert_eq!(refusal(&unknown), DecodeError::Tag { what: "kind of an entry", tag: 9 });
     assert_eq!(refusal(&[head(0, 0), vec![1, 2]]), DecodeError::Trailing { left: 2 });
     let mut other = append(&[&head(0, 0)]).to_vec();
-    other[0] = 2;
-    let version = DecodeError::Version { found: 2, expected: WIRE_VERSION };
+    other[0] = 1;
+    let version = DecodeError::Version { found: 1, expected: WIRE_VERSION };
     assert_eq!(decode_message(other.into()), Err(version));
     let mut other = append(&[&head(0, 0)]).to_vec();
-    other[9] = 6;
-    let tag = DecodeError::Tag { what: "kind of a message", tag: 6 };
+    other[9] = 9;
+    let tag = DecodeError::Tag { what: "kind of a message", tag: 9 };
     assert_eq!(decode_message(other.into()), Err(tag));
 }
 

@@ -1,135 +1,29 @@
 //! The loop around the core, as a value: it takes events, hands out jobs, takes completions.
 //!
 //! It owns no thread, no clock and no executor. At most one write job is under way; all writes that
-//! the core asks for meanwhile become the next job: one group commit. The same holds for applies.
+//! the core asks for meanwhile become the next job: one group commit. The state machine's work goes
+//! one job at a time, too.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use bytes::Bytes;
 use quorate_core::{
-    Action, Commands, Config, Entries, Event, Halt, Index, Input, LogId, Message, Misuse, NodeId,
-    Payload, Persisted, Raft, Refusal, RequestId, RestoreError, RoleKind, Seq, Term, Timestamp,
-    Write,
+    Action, Config, Entries, Event, Halt, Index, Input, LogFound, LogId, Message, NodeId,
+    Persisted, Raft, Refusal, RequestId, RestoreError, Seq, SnapshotMeta, Timestamp, Write,
 };
 
-use crate::{LogStore, StateMachine, StoreError};
+use crate::{
+    Cause, Outcome, SnapshotSend, StoreError,
+    jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob},
+    snapshot::Snapshots,
+    waiting::Waiting,
+    work::{ApplyDone, ApplyJob, Done, EntriesJob, InstallJob, NotInstalled},
+};
 
-/// What became of a request, or what its node has to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<R> {
-    /// Committed and applied here.
-    Done {
-        /// From the proposal.
-        request: RequestId,
-        /// Where it stands in the log.
-        log_id: LogId,
-        /// What the state machine answered.
-        response: R,
-    },
-    /// Surely not done.
-    Refused {
-        /// From the proposal or read.
-        request: RequestId,
-        /// Why.
-        reason: Refusal,
-    },
-    /// Surely not done: another leader's entry was committed in its place.
-    Replaced {
-        /// From the proposal.
-        request: RequestId,
-        /// What stands there instead.
-        by: LogId,
-    },
-    /// The node halted after it had accepted the proposal: it may yet be committed by others.
-    Unknown {
-        /// From the proposal.
-        request: RequestId,
-    },
-    /// The state machine, as it is now or later, may answer the read.
-    ReadReady {
-        /// From the read.
-        request: RequestId,
-        /// The index that was waited for.
-        index: Index,
-    },
-    /// Role, term or known leader changed.
-    RoleChanged {
-        /// The role now.
-        role: RoleKind,
-        /// The term now.
-        term: Term,
-        /// The leader of the term, where known.
-        leader: Option<NodeId>,
-    },
-    /// The host broke the core's contract.
-    Misuse(Misuse),
-    /// The node stopped for good; every pending request has had its outcome before this one.
-    Halted(Halt),
-}
-
-/// Writes to make durable as one group commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WriteJob {
-    writes: Vec<Write>,
-}
-
-impl WriteJob {
-    /// What to write, in order. Never empty.
-    pub fn writes(&self) -> &[Write] {
-        &self.writes
-    }
-
-    /// Does it: returns when all is durable or the store has failed.
-    pub fn run(self, store: &mut impl LogStore) -> WriteDone {
-        let result = store.write(&self.writes);
-        self.done(result)
-    }
-
-    /// The completion, for a host that writes by itself.
-    pub fn done(self, result: Result<(), StoreError>) -> WriteDone {
-        let ends = self.writes.first().zip(self.writes.last()).map(|(a, b)| (a.seq, b.seq));
-        let (first, last) = ends.unwrap_or_default();
-        WriteDone { first, last, result }
-    }
-}
-
-/// A write job's completion, for [`Driver::write_done`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WriteDone {
-    first: Seq,
-    last: Seq,
-    result: Result<(), StoreError>,
-}
-
-/// Committed entries to apply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApplyJob {
-    incarnation: u64,
-    entries: Entries,
-}
-
-impl ApplyJob {
-    /// What to apply, in order. Never empty.
-    pub fn entries(&self) -> &Entries {
-        &self.entries
-    }
-
-    /// Does it.
-    pub fn run<M: StateMachine>(self, machine: &mut M) -> ApplyDone<M::Response> {
-        let responses = machine.apply(&self.entries);
-        ApplyDone { incarnation: self.incarnation, entries: self.entries, responses }
-    }
-}
-
-/// An apply job's completion, for [`Driver::apply_done`].
+/// Work for the state machine.
 #[derive(Clone, Debug)]
-pub struct ApplyDone<R> {
-    incarnation: u64,
-    entries: Entries,
-    responses: Vec<R>,
+enum Work {
+    Entries(Entries),
+    Install(Arc<SnapshotMeta>),
 }
 
 /// A node's core with everything that waits around it.
@@ -137,26 +31,32 @@ pub struct ApplyDone<R> {
 pub struct Driver<R> {
     raft: Raft,
     incarnation: u64,
-    actions: Vec<Action>,
+    pub(crate) actions: Vec<Action>,
     writes: Vec<Write>,
     /// The last write of the job under way.
     writing: Option<Seq>,
-    applies: VecDeque<Entries>,
-    /// The last entry of the job under way.
+    /// The last write that was asked for.
+    last_write: Seq,
+    log_reads: VecDeque<LogReadJob>,
+    work: VecDeque<Work>,
+    /// The last entry of the work under way.
     applying: Option<LogId>,
     applied: Index,
+    /// Whether a snapshot was gone before it was installed: what follows builds on it, and waits
+    /// for the newer one.
+    awaits_install: bool,
+    pub(crate) snapshots: Snapshots,
     sends: Vec<(NodeId, Message)>,
     outcomes: Vec<Outcome<R>>,
-    /// Proposals in the log, by place: a place may be given anew by a later term.
-    proposals: BTreeMap<(Index, Term), RequestId>,
-    /// Confirmed reads, by the index they wait for.
-    reads: BTreeMap<Index, Vec<RequestId>>,
+    pub(crate) waiting: Waiting,
+    /// Why the node stopped, or is about to.
+    cause: Option<Cause>,
     halted: bool,
 }
 
 impl<R: Clone> Driver<R> {
     /// Starts a node. The state machine must be as after `applied` of `persisted`: empty, where
-    /// that is 0.
+    /// that is 0. Where the storage holds a snapshot beyond that, the first work is to install it.
     ///
     /// # Errors
     /// As [`Raft::restore`].
@@ -166,7 +66,9 @@ impl<R: Clone> Driver<R> {
         now: Timestamp,
     ) -> Result<Driver<R>, RestoreError> {
         let (applied, incarnation) = match &persisted {
-            Persisted::Bootstrap { incarnation, .. } => (0, *incarnation),
+            Persisted::Bootstrap { incarnation, .. } | Persisted::Join { incarnation } => {
+                (0, *incarnation)
+            }
             Persisted::Loaded { applied, incarnation, .. } => (*applied, *incarnation),
         };
         let mut driver = Driver {
@@ -175,17 +77,21 @@ impl<R: Clone> Driver<R> {
             actions: Vec::new(),
             writes: Vec::new(),
             writing: None,
-            applies: VecDeque::new(),
+            last_write: Seq { incarnation, number: 0 },
+            log_reads: VecDeque::new(),
+            work: VecDeque::new(),
             applying: None,
             applied,
+            awaits_install: false,
+            snapshots: Snapshots::default(),
             sends: Vec::new(),
             outcomes: Vec::new(),
-            proposals: BTreeMap::new(),
-            reads: BTreeMap::new(),
+            waiting: Waiting::default(),
+            cause: None,
             halted: false,
         };
         // A first step lets the core ask for what a new group must write.
-        driver.step(Event { at: now, input: Input::Tick });
+        driver.step(Input::Tick, now);
         Ok(driver)
     }
 
@@ -204,52 +110,22 @@ impl<R: Clone> Driver<R> {
         self.halted
     }
 
+    /// Why the node stopped for good, if it did.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref().filter(|_| self.halted)
+    }
+
     /// The last index whose apply has completed.
     pub fn applied(&self) -> Index {
         self.applied
     }
 
-    /// Takes time passing.
-    pub fn tick(&mut self, at: Timestamp) {
-        self.step(Event { at, input: Input::Tick });
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
-    /// Takes a message.
-    pub fn receive(&mut self, from: NodeId, message: Message, at: Timestamp) {
-        self.step(Event { at, input: Input::Receive { from, message } });
-    }
-
-    /// Appends a command for each request, all in one shared batch. Each gets an [`Outcome`].
-    pub fn propose(&mut self, proposals: Vec<(RequestId, Bytes)>, at: Timestamp) {
-        if proposals.is_empty() {
-            return;
-        }
-        let (requests, list): (Vec<RequestId>, Vec<Bytes>) = proposals.into_iter().unzip();
-        let commands: Commands = list.into_iter().map(Payload::Command).collect();
-        // One name for the batch inside the core: the answer comes in the same step.
-        let input = Input::Propose { request: 0, commands, expected_term: None };
-        self.raft.step_into(Event { at, input }, &mut self.actions);
-        let answer = self.actions.iter().position(|action| {
-            matches!(action, Action::Accepted { .. })
-                || matches!(action, Action::Refused { request: 0, .. })
-        });
-        match answer.map(|place| self.actions.remove(place)) {
-            Some(Action::Accepted { log_id, .. }) => self.accepted(requests, log_id),
-            Some(Action::Refused { reason, .. }) => self.refused(requests, reason),
-            Some(_) | None => self.refused(requests, Refusal::Halted),
-        }
-        self.route();
-    }
-
-    /// Asks for a linearizable read: [`Outcome::ReadReady`] once the state machine may answer it.
-    ///
-    /// `request` is at least 1; 0 is the driver's own.
-    pub fn read(&mut self, request: RequestId, at: Timestamp) {
-        if self.halted {
-            self.refused(vec![request], Refusal::Halted);
-        } else {
-            self.step(Event { at, input: Input::Read { request } });
-        }
+    pub(crate) fn is_applying(&self) -> bool {
+        self.applying.is_some()
     }
 
     /// The next group commit, unless one is under way or there is nothing to write.
@@ -268,41 +144,102 @@ impl<R: Clone> Driver<R> {
         }
         let input = match done.result {
             Ok(()) => Input::Written { seq: done.last },
-            Err(_) => Input::WriteFailed { seq: done.first },
+            Err(error) => {
+                if done.first.incarnation == self.incarnation {
+                    self.cause.get_or_insert(Cause::Store(error));
+                }
+                Input::WriteFailed { seq: done.first }
+            }
         };
-        self.step(Event { at, input });
+        self.step(input, at);
     }
 
-    /// The next entries to apply, unless some are being applied or there are none.
+    /// The next entries to read back, in any order with everything else but the writes that were
+    /// handed out before: those come first.
+    pub fn next_log_read(&mut self) -> Option<LogReadJob> {
+        self.log_reads.pop_front()
+    }
+
+    /// Takes a log read's completion. One of an earlier life changes nothing.
+    pub fn log_read_done(&mut self, done: LogReadDone, at: Timestamp) {
+        let LogReadDone { token, from, result } = done;
+        let found = match result {
+            Ok(entries) => LogFound::Entries(entries),
+            Err(StoreError::NotFound(_)) => {
+                let is_discarded = from <= self.raft.status().log.base().index;
+                if is_discarded { LogFound::Compacted } else { LogFound::Missing }
+            }
+            Err(error) => {
+                if token.incarnation == self.incarnation {
+                    self.fail(Cause::Store(error), at);
+                }
+                return;
+            }
+        };
+        self.step(Input::LogRead { token, found }, at);
+    }
+
+    /// The state machine's next work, unless some is under way or there is none.
     pub fn next_apply(&mut self) -> Option<ApplyJob> {
         if self.applying.is_some() {
             return None;
         }
-        let entries = self.applies.pop_front()?;
-        self.applying = entries.last();
-        Some(ApplyJob { incarnation: self.incarnation, entries })
+        let incarnation = self.incarnation;
+        loop {
+            match self.work.pop_front()? {
+                Work::Entries(_) if self.awaits_install => {}
+                Work::Entries(entries) => {
+                    self.applying = entries.last();
+                    return Some(ApplyJob::Entries(EntriesJob { incarnation, entries }));
+                }
+                Work::Install(meta) => {
+                    self.awaits_install = false;
+                    self.applying = Some(meta.last);
+                    return Some(ApplyJob::Install(InstallJob { incarnation, meta }));
+                }
+            }
+        }
     }
 
-    /// Takes an apply job's completion. One of an earlier life changes nothing: it speaks of another
-    /// state machine.
+    /// Takes the completion of the state machine's work. One of an earlier life changes nothing: it
+    /// speaks of another state machine.
     pub fn apply_done(&mut self, done: ApplyDone<R>, at: Timestamp) {
-        if done.incarnation != self.incarnation || self.applying != done.entries.last() {
+        if done.incarnation != self.incarnation || self.applying != done.work.last() {
             return;
         }
         self.applying = None;
-        for (entry, response) in done.entries.iter().zip(done.responses) {
-            self.applied = entry.log_id.index;
-            self.settle(entry.log_id, &response);
-        }
-        let index = self.applied;
-        while self.reads.first_key_value().is_some_and(|(waits_for, _)| *waits_for <= index) {
-            if let Some((index, requests)) = self.reads.pop_first() {
-                let ready =
-                    requests.into_iter().map(|request| Outcome::ReadReady { request, index });
-                self.outcomes.extend(ready);
+        match done.work {
+            Done::Applied { entries, responses } => {
+                let (count, cost) = (entries.len(), entries.cost());
+                self.snapshots.since.0 += count;
+                self.snapshots.since.1 += cost;
+                for (entry, response) in entries.iter().zip(&responses) {
+                    self.applied = entry.log_id.index;
+                    self.waiting.applied(entry.log_id, response, &mut self.outcomes);
+                }
             }
+            Done::Installed { last, result: Ok(()) } => {
+                self.snapshots.since = (0, 0);
+                self.applied = last.index;
+                self.waiting.installed(last, &mut self.outcomes);
+            }
+            Done::Installed { last, result: Err(why) } => return self.not_installed(last, why, at),
         }
-        self.step(Event { at, input: Input::Applied { index } });
+        self.waiting.ready(self.applied, &mut self.outcomes);
+        self.step(Input::Applied { index: self.applied }, at);
+    }
+
+    fn not_installed(&mut self, last: LogId, why: NotInstalled, at: Timestamp) {
+        let newest = self.raft.status().snapshot.map_or(0, |snapshot| snapshot.last.index);
+        match why {
+            // The store removed it when a newer one was named, which is to be installed next.
+            NotInstalled::Gone if newest > last.index => self.awaits_install = true,
+            NotInstalled::Gone => {
+                let why = "it is not in the store".to_owned();
+                self.fail(Cause::Install { last, why }, at);
+            }
+            NotInstalled::Unreadable(why) => self.fail(Cause::Install { last, why }, at),
+        }
     }
 
     /// The messages to send now. Losing or delaying them is safe.
@@ -315,23 +252,47 @@ impl<R: Clone> Driver<R> {
         self.outcomes.drain(..)
     }
 
-    /// Steps the core with any event and takes its actions in. The other methods are this with the
-    /// bookkeeping of their kind of input.
-    fn step(&mut self, event: Event) {
-        self.raft.step_into(event, &mut self.actions);
+    pub(crate) fn push_outcome(&mut self, outcome: Outcome<R>) {
+        self.outcomes.push(outcome);
+    }
+
+    /// Steps the core with any input and takes its actions in. All that comes in passes here.
+    pub(crate) fn step(&mut self, input: Input, at: Timestamp) {
+        self.step_core(input, at);
         self.route();
     }
 
-    fn route(&mut self) {
+    /// Steps the core, and leaves its actions to be taken in by [`Driver::route`].
+    pub(crate) fn step_core(&mut self, input: Input, at: Timestamp) {
+        self.raft.step_into(Event { at, input }, &mut self.actions);
+    }
+
+    pub(crate) fn route(&mut self) {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
-                Action::Write(write) => self.writes.push(write),
-                Action::Apply { entries } => self.applies.push_back(entries),
+                Action::Write(write) => {
+                    self.last_write = write.seq;
+                    self.writes.push(write);
+                }
+                Action::Apply { entries } => self.work.push_back(Work::Entries(entries)),
+                Action::Install { meta } => self.work.push_back(Work::Install(meta)),
+                Action::Discard { meta } => self.snapshots.discards.push(meta),
+                Action::ReadLog { token, from, through, max_bytes, .. } => {
+                    self.log_reads.push_back(LogReadJob { token, from, through, max_bytes });
+                }
+                Action::SendSnapshot { to, term, meta } => {
+                    self.snapshots.sends.push(SnapshotSend { to, term, meta });
+                }
                 Action::Send { to, message } => self.sends.push((to, message)),
-                Action::Accepted { request, log_id } => self.accepted(vec![request], log_id),
+                Action::Accepted { request, log_id } => self.waiting.accept(vec![request], log_id),
                 Action::Refused { request, reason } => self.refused(vec![request], reason),
                 Action::ReadReady { request, index } => self.read_ready(request, index),
+                Action::Transferred { request } => {
+                    self.outcomes.push(Outcome::Transferred { request });
+                }
+                Action::SnapshotWanted { .. } => self.snapshots.wanted = true,
+                Action::Lease { until } => self.outcomes.push(Outcome::Lease { until }),
                 Action::RoleChanged { role, term, leader } => {
                     self.outcomes.push(Outcome::RoleChanged { role, term, leader });
                 }
@@ -342,13 +303,7 @@ impl<R: Clone> Driver<R> {
         self.actions = actions;
     }
 
-    fn accepted(&mut self, requests: Vec<RequestId>, first: LogId) {
-        for (request, index) in requests.into_iter().zip(first.index..) {
-            self.proposals.insert((index, first.term), request);
-        }
-    }
-
-    fn refused(&mut self, requests: Vec<RequestId>, reason: Refusal) {
+    pub(crate) fn refused(&mut self, requests: Vec<RequestId>, reason: Refusal) {
         let refused = requests.into_iter().map(|request| Outcome::Refused { request, reason });
         self.outcomes.extend(refused);
     }
@@ -357,37 +312,31 @@ impl<R: Clone> Driver<R> {
         if index <= self.applied {
             self.outcomes.push(Outcome::ReadReady { request, index });
         } else {
-            self.reads.entry(index).or_default().push(request);
+            self.waiting.read(request, index);
         }
     }
 
-    /// Tells every proposal for this place what became of it.
-    fn settle(&mut self, log_id: LogId, response: &R) {
-        while let Some(first) = self.proposals.first_entry() {
-            let (index, term) = *first.key();
-            if index > log_id.index {
-                break;
-            }
-            let request = first.remove();
-            self.outcomes.push(if LogId::new(term, index) == log_id {
-                Outcome::Done { request, log_id, response: response.clone() }
-            } else {
-                Outcome::Replaced { request, by: log_id }
-            });
+    /// Stops for a reason that the core cannot see. To the core it is a disk that failed: what it
+    /// knows of that is not to be trusted any more.
+    fn fail(&mut self, cause: Cause, at: Timestamp) {
+        if !self.halted {
+            self.cause = Some(cause);
+            self.step(Input::WriteFailed { seq: self.last_write }, at);
         }
     }
 
     /// Answers all that is pending: what was accepted may yet be committed by the others.
     fn halt(&mut self, halt: Halt) {
         self.halted = true;
-        let unknown = std::mem::take(&mut self.proposals).into_values();
-        self.outcomes.extend(unknown.map(|request| Outcome::Unknown { request }));
-        for requests in std::mem::take(&mut self.reads).into_values() {
-            self.refused(requests, Refusal::Halted);
-        }
+        let (proposals, reads) = self.waiting.take();
+        self.outcomes.extend(proposals.into_iter().map(|request| Outcome::Unknown { request }));
+        self.refused(reads, Refusal::Halted);
         self.writes.clear();
-        self.applies.clear();
+        self.log_reads.clear();
+        self.work.clear();
         self.sends.clear();
-        self.outcomes.push(Outcome::Halted(halt));
+        self.snapshots = Snapshots::default();
+        let cause = self.cause.get_or_insert(Cause::Core(halt)).clone();
+        self.outcomes.push(Outcome::Halted(cause));
     }
 }

@@ -4,13 +4,23 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod driver;
+mod inputs;
+mod jobs;
 mod machine;
 mod memory;
+mod outcome;
+mod snapshot;
 mod store;
+mod waiting;
+mod work;
 
 pub mod conformance;
 
-pub use driver::{ApplyDone, ApplyJob, Driver, Outcome, WriteDone, WriteJob};
-pub use machine::StateMachine;
+pub use driver::Driver;
+pub use jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob};
+pub use machine::{InstallError, SerializeState, StateMachine};
 pub use memory::MemoryStore;
-pub use store::{Found, LogStore, Recovered, StoreError};
+pub use outcome::{Cause, Outcome};
+pub use snapshot::{SnapshotBytes, SnapshotDone, SnapshotJob, SnapshotPolicy, SnapshotSend};
+pub use store::{Found, LogStore, Recovered, SnapshotId, StoreError};
+pub use work::{ApplyDone, ApplyJob, EntriesJob, InstallJob, LoadedInstall};

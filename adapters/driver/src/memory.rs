@@ -1,14 +1,21 @@
 //! A log store in memory, for tests: what it holds is gone with it.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use quorate_codec::Checksum;
 use quorate_core::{Entries, Index, LogId, Write};
 
-use crate::{Found, LogStore, Recovered, StoreError};
+use crate::{Found, LogStore, Recovered, SnapshotId, StoreError};
 
 /// A log in memory. Cloning it is a copy of the disk.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     incarnation: u64,
     found: Option<Found>,
+    entries: Entries,
+    snapshots: BTreeMap<SnapshotId, Bytes>,
+    unfinished: BTreeMap<SnapshotId, Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -24,33 +31,30 @@ impl MemoryStore {
     }
 
     fn apply(&mut self, write: &Write) -> Result<(), StoreError> {
-        let found = self.found.get_or_insert_with(|| Found {
-            hard_state: Default::default(),
-            snapshot: None,
-            entries: Entries::new(),
-        });
-        let base = found.snapshot.as_ref().map_or(LogId::ZERO, |snapshot| snapshot.last);
-        let last = found.entries.last().unwrap_or(base).index;
-        let next = write.entries.first().map_or(write.truncate_from, |first| first.index);
-        if write.truncate_from > last + 1 || next != write.truncate_from {
-            return Err(StoreError::OutOfOrder(format!(
-                "the log ends at {last}, the write truncates from {} and appends from {next}",
-                write.truncate_from
-            )));
+        let named = write.snapshot.as_ref().map(|snapshot| snapshot.last);
+        if let Some(last) = named.filter(|last| !self.snapshots.keys().any(|id| id.last == *last)) {
+            let what = format!("a write names the snapshot of {last:?}, which is not here");
+            return Err(StoreError::OutOfOrder(what));
         }
-        found.hard_state = write.hard_state;
-        found.entries.truncate_from(write.truncate_from);
-        found
-            .entries
+        let mut found = self.found.clone().unwrap_or_default();
+        found.take(write)?;
+        self.entries.truncate_from(write.truncate_from);
+        self.entries
             .extend(write.entries.clone())
             .map_err(|error| StoreError::OutOfOrder(error.to_string()))?;
+        self.entries = self.entries.starting_at(found.log.base().index + 1);
         if let Some(snapshot) = &write.snapshot {
-            found.snapshot = Some(snapshot.clone());
+            let newest = snapshot.last.index;
+            self.snapshots.retain(|id, _| id.last.index >= newest);
+            self.unfinished.retain(|id, _| id.last.index > newest);
         }
-        if write.discard_through > 0 {
-            found.entries = found.entries.starting_at(write.discard_through + 1);
-        }
+        self.found = Some(found);
         Ok(())
+    }
+
+    fn is_named(&self, last: LogId) -> bool {
+        let named = self.found.as_ref().and_then(|found| found.snapshot.as_ref());
+        named.is_some_and(|named| named.last == last)
     }
 }
 
@@ -60,14 +64,93 @@ impl LogStore for MemoryStore {
     }
 
     fn read(&mut self, from: Index, through: Index, max_bytes: u64) -> Result<Entries, StoreError> {
-        let all = self.found.as_ref().map(|found| &found.entries);
-        let rest = all.map(|all| all.starting_at(from).ending_before(through.saturating_add(1)));
-        rest.filter(|rest| rest.first().is_some_and(|first| first.index == from))
-            .map(|rest| rest.capped(max_bytes))
-            .ok_or(StoreError::NotFound(from))
+        let rest = self.entries.starting_at(from).ending_before(through.saturating_add(1));
+        if rest.first().is_some_and(|first| first.index == from) {
+            return Ok(rest.capped(max_bytes));
+        }
+        Err(StoreError::NotFound(from))
     }
 
     fn space_left(&self) -> u64 {
         u64::MAX
+    }
+
+    fn snapshot_begin(&mut self, id: SnapshotId) -> Result<u64, StoreError> {
+        if self.snapshot_find(id.last).is_ok() {
+            return Ok(id.len);
+        }
+        Ok(self.unfinished.entry(id).or_default().len() as u64)
+    }
+
+    fn snapshot_write(
+        &mut self,
+        id: SnapshotId,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let part = self.unfinished.get_mut(&id).ok_or(StoreError::NoSnapshot(id.last))?;
+        if part.len() as u64 != offset {
+            let what = format!("a snapshot of {} bytes goes on at {offset}", part.len());
+            return Err(StoreError::OutOfOrder(what));
+        }
+        part.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn snapshot_finish(&mut self, id: SnapshotId) -> Result<(), StoreError> {
+        if self.snapshot_find(id.last).is_ok() {
+            return Ok(());
+        }
+        let bytes = self.unfinished.remove(&id).ok_or(StoreError::NoSnapshot(id.last))?;
+        id.check(&bytes)?;
+        self.snapshots.insert(id, bytes.into());
+        Ok(())
+    }
+
+    fn snapshot_find(&mut self, last: LogId) -> Result<SnapshotId, StoreError> {
+        let mut all = self.snapshots.keys();
+        all.find(|id| id.last == last).copied().ok_or(StoreError::NoSnapshot(last))
+    }
+
+    fn snapshot_read(
+        &mut self,
+        id: SnapshotId,
+        offset: u64,
+        max_bytes: u64,
+    ) -> Result<Bytes, StoreError> {
+        let all = self.snapshots.get(&id).ok_or(StoreError::NoSnapshot(id.last))?;
+        let (start, end) = (offset.min(id.len), offset.saturating_add(max_bytes).min(id.len));
+        Ok(all.slice(start as usize..end as usize))
+    }
+
+    fn snapshot_remove(&mut self, last: LogId) -> Result<(), StoreError> {
+        if !self.is_named(last) {
+            self.snapshots.retain(|id, _| id.last != last);
+            self.unfinished.retain(|id, _| id.last != last);
+        }
+        Ok(())
+    }
+}
+
+impl SnapshotId {
+    /// The name of these bytes, as a snapshot of the state after `last`.
+    pub fn of(last: LogId, bytes: &[u8]) -> SnapshotId {
+        SnapshotId { last, len: bytes.len() as u64, checksum: Checksum::of(bytes) }
+    }
+
+    /// Whether these are its bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::BadSnapshot`] where they are not.
+    pub fn check(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let found = SnapshotId::of(self.last, bytes);
+        if found == *self {
+            return Ok(());
+        }
+        let what = format!(
+            "{} bytes with checksum {:#010x}, where {} with {:#010x} are due",
+            found.len, found.checksum, self.len, self.checksum
+        );
+        Err(StoreError::BadSnapshot { last: self.last, what })
     }
 }

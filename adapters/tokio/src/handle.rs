@@ -1,7 +1,7 @@
 //! What the rest of a process holds of a node.
 
 use bytes::Bytes;
-use quorate_core::{Index, LogId, NodeId, Refusal, RoleKind, Term};
+use quorate_core::{Consistency, Index, LogId, MemberChange, NodeId, Refusal, RoleKind, Term};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::AbortHandle,
@@ -24,6 +24,8 @@ pub struct NodeStatus {
     pub commit: Index,
     /// The last entry of its log.
     pub last: Index,
+    /// The last entry that its newest snapshot covers; 0 where there is none.
+    pub snapshot: Index,
     /// Why it stopped for good, if it did.
     pub halted: Option<String>,
 }
@@ -68,34 +70,76 @@ pub enum ReadError {
     Stopped,
 }
 
+/// Why the leadership was not handed over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// The node leads on, or never led.
+    #[error("not handed over: {0}")]
+    Refused(Refusal),
+    /// The node's queue is full.
+    #[error("not handed over: the node's queue of {limit} requests is full; try again later")]
+    QueueFull {
+        /// How many it holds.
+        limit: usize,
+    },
+    /// The node no longer runs.
+    #[error("not handed over: the node has stopped")]
+    Stopped,
+}
+
+/// Why no snapshot was taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// The newest one covers all, or another is being taken.
+    #[error("no snapshot taken: there is nothing new, or another is under way")]
+    NothingToTake,
+    /// It could not be kept. The node goes on.
+    #[error("no snapshot taken: {0}")]
+    NotKept(String),
+    /// The node's queue is full.
+    #[error("no snapshot taken: the node's queue of {limit} requests is full; try again later")]
+    QueueFull {
+        /// How many it holds.
+        limit: usize,
+    },
+    /// The node no longer runs.
+    #[error("no snapshot taken: the node has stopped")]
+    Stopped,
+}
+
 pub(crate) type ProposeReply<R> = oneshot::Sender<Result<(LogId, R), ProposeError>>;
 pub(crate) type ReadReply = oneshot::Sender<Result<Index, ReadError>>;
+pub(crate) type TransferReply = oneshot::Sender<Result<(), TransferError>>;
+pub(crate) type SnapshotReply = oneshot::Sender<Result<LogId, SnapshotError>>;
 
 /// What handles ask of a node's task.
 pub(crate) enum Request<R> {
-    Propose(Queued<R>),
-    Read(ReadReply),
+    Propose(Queued<Bytes, R>),
+    Change(Queued<Vec<MemberChange>, R>),
+    Read(Consistency, ReadReply),
+    Transfer(Option<NodeId>, TransferReply),
+    Snapshot(SnapshotReply),
     Stop,
 }
 
-/// A command that nothing has taken yet. Dropped, it tells its proposer that it was surely not done;
-/// one that was taken and is not heard of again is unknown.
-pub(crate) struct Queued<R> {
-    inner: Option<(Bytes, ProposeReply<R>)>,
+/// Something to append that nothing has taken yet. Dropped, it tells its proposer that it was surely
+/// not done; one that was taken and is not heard of again is unknown.
+pub(crate) struct Queued<C, R> {
+    inner: Option<(C, ProposeReply<R>)>,
 }
 
-impl<R> Queued<R> {
-    pub(crate) fn new(command: Bytes, reply: ProposeReply<R>) -> Queued<R> {
-        Queued { inner: Some((command, reply)) }
+impl<C, R> Queued<C, R> {
+    pub(crate) fn new(what: C, reply: ProposeReply<R>) -> Queued<C, R> {
+        Queued { inner: Some((what, reply)) }
     }
 
     /// Takes it, to give it to the node: from now on it may be done.
-    pub(crate) fn take(mut self) -> Option<(Bytes, ProposeReply<R>)> {
+    pub(crate) fn take(mut self) -> Option<(C, ProposeReply<R>)> {
         self.inner.take()
     }
 }
 
-impl<R> Drop for Queued<R> {
+impl<C, R> Drop for Queued<C, R> {
     fn drop(&mut self) {
         if let Some((_, reply)) = self.inner.take() {
             let _ = reply.send(Err(ProposeError::Stopped));
@@ -129,9 +173,25 @@ impl<R> NodeHandle<R> {
     /// # Errors
     /// [`ProposeError`]: all but [`ProposeError::Unknown`] say that it was surely not done.
     pub async fn propose(&self, command: Bytes) -> Result<(LogId, R), ProposeError> {
+        self.append(|reply| Request::Propose(Queued::new(command, reply))).await
+    }
+
+    /// Changes the members; answers with the place of the change once it is committed and applied
+    /// here.
+    ///
+    /// # Errors
+    /// [`ProposeError`]: all but [`ProposeError::Unknown`] say that it was surely not done.
+    pub async fn change_members(&self, changes: Vec<MemberChange>) -> Result<LogId, ProposeError> {
+        let changed = self.append(|reply| Request::Change(Queued::new(changes, reply))).await?;
+        Ok(changed.0)
+    }
+
+    async fn append(
+        &self,
+        request: impl FnOnce(ProposeReply<R>) -> Request<R>,
+    ) -> Result<(LogId, R), ProposeError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Propose(Queued::new(command, reply));
-        self.requests.try_send(request).map_err(|error| match error {
+        self.requests.try_send(request(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 ProposeError::QueueFull { limit: self.requests.max_capacity() }
             }
@@ -146,14 +206,55 @@ impl<R> NodeHandle<R> {
     /// # Errors
     /// [`ReadError`].
     pub async fn read_index(&self) -> Result<Index, ReadError> {
+        self.read_index_with(Consistency::Linearizable).await
+    }
+
+    /// As [`NodeHandle::read_index`], on what `consistency` says.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read_index_with(&self, consistency: Consistency) -> Result<Index, ReadError> {
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send(Request::Read(reply)).map_err(|error| match error {
+        let request = Request::Read(consistency, reply);
+        self.requests.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 ReadError::QueueFull { limit: self.requests.max_capacity() }
             }
             mpsc::error::TrySendError::Closed(_) => ReadError::Stopped,
         })?;
         answer.await.unwrap_or(Err(ReadError::Stopped))
+    }
+
+    /// Hands the leadership to another voter, or to the one that is best prepared; returns once this
+    /// node leads no more.
+    ///
+    /// # Errors
+    /// [`TransferError`].
+    pub async fn transfer(&self, to: Option<NodeId>) -> Result<(), TransferError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.try_send(Request::Transfer(to, reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                TransferError::QueueFull { limit: self.requests.max_capacity() }
+            }
+            mpsc::error::TrySendError::Closed(_) => TransferError::Stopped,
+        })?;
+        answer.await.unwrap_or(Err(TransferError::Stopped))
+    }
+
+    /// Takes a snapshot of the state machine; answers with the last entry that it covers once it is
+    /// durable.
+    ///
+    /// # Errors
+    /// [`SnapshotError`].
+    pub async fn take_snapshot(&self) -> Result<LogId, SnapshotError> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.try_send(Request::Snapshot(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                SnapshotError::QueueFull { limit: self.requests.max_capacity() }
+            }
+            mpsc::error::TrySendError::Closed(_) => SnapshotError::Stopped,
+        })?;
+        answer.await.unwrap_or(Err(SnapshotError::Stopped))
     }
 
     /// What the node is now.

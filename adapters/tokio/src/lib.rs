@@ -4,17 +4,22 @@
 //! own; the state machine is shared behind a lock, so that confirmed reads do not pass through the
 //! task.
 
+mod answers;
 mod clock;
+mod fetch;
 mod handle;
 mod mesh;
 mod node;
 mod scripted;
+mod snapshots;
 mod store;
+mod turn;
 
 pub use clock::Clock;
-pub use handle::{NodeHandle, NodeStatus, ProposeError, ReadError};
+pub use handle::{NodeHandle, NodeStatus, ProposeError, ReadError, SnapshotError, TransferError};
 pub use mesh::{
-    Incoming, Mesh, MeshCounters, MeshOptions, MeshParts, RequestError, Responder, WIRE_PROTOCOL,
+    Incoming, Mesh, MeshCounters, MeshOptions, MeshParts, RequestError, Responder, SnapshotFrame,
+    WIRE_PROTOCOL,
 };
 pub use node::{NodeParts, spawn};
 

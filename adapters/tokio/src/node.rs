@@ -1,29 +1,31 @@
 //! The task that owns a node: takes what came in, steps it all, then starts what is due.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, RwLock},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
 use bytes::Bytes;
 use quorate_core::{Message, NodeId, RequestId, Timestamp};
-use quorate_driver::{Driver, LogStore, Outcome, StateMachine, StoreError, WriteDone};
-use tokio::sync::{mpsc, watch};
-use tracing::{debug, error, info};
+use quorate_driver::{ApplyDone, ApplyJob, Driver, LogStore, SnapshotPolicy, StateMachine};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tracing::{Instrument, error, info_span};
 
 use crate::{
-    Clock, Mesh, NodeHandle, NodeStatus, ProposeError, ReadError,
-    handle::{ProposeReply, ReadReply, Request},
-    store::{self, StoreThread},
+    Clock, Mesh, NodeHandle, NodeStatus, SnapshotError, SnapshotFrame, TransferError,
+    answers::{Answers, status_of},
+    handle::{ProposeReply, Request},
+    store::{self, Jobs, StoreDone, StoreJob, StoreThread},
+    turn::{Fetched, Sources, Turn},
 };
 
 /// Requests that may wait for a node's task.
 const REQUEST_QUEUE: usize = 16 * 1024;
 /// How long a node that is asked to stop goes on for proposals that it accepted.
 const STOP_TIMEOUT_NANOS: u64 = 2_000_000_000;
-/// Inputs of each kind that are stepped before what they ask for is started.
-const INPUTS_PER_TURN: usize = 4 * 1024;
 
 /// What a node is made of.
 pub struct NodeParts<M: StateMachine, S> {
@@ -37,6 +39,10 @@ pub struct NodeParts<M: StateMachine, S> {
     pub mesh: Option<Mesh>,
     /// What the others say.
     pub inbox: mpsc::Receiver<(NodeId, Message)>,
+    /// What the others say about snapshots.
+    pub snapshots: mpsc::Receiver<SnapshotFrame>,
+    /// When snapshots are taken.
+    pub policy: SnapshotPolicy,
     /// The clock whose time it was restored at.
     pub clock: Clock,
 }
@@ -51,122 +57,69 @@ where
     M: StateMachine + Sync + 'static,
     S: LogStore + 'static,
 {
-    let status = status_of(&parts.driver, None);
     let node = parts.driver.raft().node();
     let (thread, end) = store::start(parts.store, format!("quorate-store-{node}"))?;
-    let StoreThread { jobs, done, error } = thread;
+    let StoreThread { jobs, done } = thread;
     let (requests, queue) = mpsc::channel(REQUEST_QUEUE);
-    let (publish, status) = watch::channel(status);
+    let (publish, status) = watch::channel(status_of(&parts.driver));
+    let (tell_fetched, fetched) = mpsc::unbounded_channel();
+    let sources = Sources { queue, inbox: parts.inbox, snapshots: parts.snapshots, done, fetched };
     let task = Task {
-        node,
         driver: parts.driver,
         machine: parts.machine,
         mesh: parts.mesh,
+        policy: parts.policy,
         clock: parts.clock,
         jobs,
-        store_error: error,
         publish,
         next_request: 1,
-        proposals: HashMap::new(),
-        reads: HashMap::new(),
+        answers: Answers::new(),
+        fetches: JoinSet::new(),
+        is_fetching: false,
+        fetched: tell_fetched,
         stop_by: None,
     };
-    let task = tokio::spawn(task.run(queue, parts.inbox, done)).abort_handle();
+    let running = task.run(sources).instrument(info_span!("node", id = %node));
+    let task = tokio::spawn(running).abort_handle();
     Ok(NodeHandle { requests, status, task, store: end })
 }
 
-fn status_of<R: Clone>(driver: &Driver<R>, halted: Option<String>) -> NodeStatus {
-    let status = driver.raft().status();
-    NodeStatus {
-        role: status.role,
-        term: status.term,
-        leader: status.leader,
-        applied: driver.applied(),
-        commit: status.commit,
-        last: status.log.last().index,
-        halted,
-    }
-}
-
-struct Task<M: StateMachine> {
-    node: NodeId,
-    driver: Driver<M::Response>,
-    machine: Arc<RwLock<M>>,
-    mesh: Option<Mesh>,
+pub(crate) struct Task<M: StateMachine> {
+    pub(crate) driver: Driver<M::Response>,
+    pub(crate) machine: Arc<RwLock<M>>,
+    pub(crate) mesh: Option<Mesh>,
+    pub(crate) policy: SnapshotPolicy,
     clock: Clock,
-    jobs: std::sync::mpsc::SyncSender<quorate_driver::WriteJob>,
-    store_error: Arc<Mutex<Option<StoreError>>>,
+    pub(crate) jobs: Jobs,
     publish: watch::Sender<NodeStatus>,
     next_request: RequestId,
-    proposals: HashMap<RequestId, ProposeReply<M::Response>>,
-    reads: HashMap<RequestId, ReadReply>,
+    pub(crate) answers: Answers<M::Response>,
+    /// Snapshots that are being fetched from another node: one at most. They end with the task.
+    pub(crate) fetches: JoinSet<()>,
+    pub(crate) is_fetching: bool,
+    pub(crate) fetched: mpsc::UnboundedSender<Fetched>,
     /// When to stop at the latest, by the node's clock; until then what was accepted is finished.
     stop_by: Option<u64>,
 }
 
-/// What came in during one turn.
-struct Turn<R> {
-    requests: Vec<Request<R>>,
-    messages: Vec<(NodeId, Message)>,
-    written: Option<WriteDone>,
-    /// Whether the last handle is gone: then the queue has no more to say.
-    is_alone: bool,
-}
-
-impl<R> Turn<R> {
-    /// Waits for the first input, at most as long as nothing is due.
-    async fn wait(
-        &mut self,
-        left: Option<Duration>,
-        queue: &mut mpsc::Receiver<Request<R>>,
-        inbox: &mut mpsc::Receiver<(NodeId, Message)>,
-        done: &mut mpsc::Receiver<WriteDone>,
-    ) {
-        let sleep = async {
-            match left {
-                Some(left) => tokio::time::sleep(left).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            Some(written) = done.recv() => self.written = Some(written),
-            Some(message) = inbox.recv() => self.messages.push(message),
-            request = queue.recv(), if !self.is_alone => {
-                self.is_alone = request.is_none();
-                self.requests.push(request.unwrap_or(Request::Stop));
-            }
-            () = sleep => {}
-        }
-    }
-}
-
 impl<M: StateMachine + Sync + 'static> Task<M> {
-    async fn run(
-        mut self,
-        mut queue: mpsc::Receiver<Request<M::Response>>,
-        mut inbox: mpsc::Receiver<(NodeId, Message)>,
-        mut done: mpsc::Receiver<WriteDone>,
-    ) {
-        let mut turn =
-            Turn { requests: Vec::new(), messages: Vec::new(), written: None, is_alone: false };
+    async fn run(mut self, mut sources: Sources<M::Response>) {
+        let mut turn = Turn::new();
         self.act();
         while !self.has_stopped() {
             let left = self.time_left();
-            turn.wait(left, &mut queue, &mut inbox, &mut done).await;
-            // All that is there now is stepped together: one batch, one group commit.
-            take_more(&mut queue, &mut turn.requests);
-            take_more(&mut inbox, &mut turn.messages);
+            turn.wait(left, &mut sources).await;
             self.step(&mut turn);
             self.act();
         }
         // Who still waits in the queue hears that nothing was done.
-        queue.close();
-        while queue.try_recv().is_ok() {}
+        sources.queue.close();
+        while sources.queue.try_recv().is_ok() {}
     }
 
     fn has_stopped(&self) -> bool {
         let late = self.stop_by.is_some_and(|by| by <= self.clock.now().0);
-        let idle = self.proposals.is_empty() || self.driver.is_halted();
+        let idle = self.answers.proposals.is_empty() || self.driver.is_halted();
         late || (self.stop_by.is_some() && idle)
     }
 
@@ -179,38 +132,87 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
     fn step(&mut self, turn: &mut Turn<M::Response>) {
         // Read after the inputs were taken in.
         let now = self.clock.now();
-        if let Some(done) = turn.written.take() {
-            self.driver.write_done(done, now);
+        for done in turn.done.drain(..) {
+            match done {
+                StoreDone::Written(done) => self.driver.write_done(done, now),
+                StoreDone::Read(done) => self.driver.log_read_done(done, now),
+                StoreDone::Kept(done) => self.driver.snapshot_done(done, now),
+                StoreDone::Loaded(loaded) => {
+                    let done = self.with_machine(|machine| loaded.run(machine));
+                    self.driver.apply_done(done, now);
+                }
+            }
+        }
+        for fetched in turn.fetched.drain(..) {
+            self.is_fetching = false;
+            while self.fetches.try_join_next().is_some() {}
+            if let Some((term, meta)) = fetched {
+                self.driver.snapshot_received(term, meta, now);
+            }
         }
         for (from, message) in turn.messages.drain(..) {
             self.driver.receive(from, message, now);
         }
+        for frame in turn.frames.drain(..) {
+            self.take_frame(frame);
+        }
         let mut proposals: Vec<(RequestId, Bytes)> = Vec::new();
         for request in turn.requests.drain(..) {
-            let id = self.next_request;
-            self.next_request += 1;
-            match request {
-                // Dropped, which answers it: a node that stops takes nothing more.
-                Request::Propose(_) | Request::Read(_) if self.stop_by.is_some() => {}
-                Request::Propose(queued) => {
-                    if let Some((command, reply)) = queued.take() {
-                        self.proposals.insert(id, reply);
-                        proposals.push((id, command));
-                    }
-                }
-                Request::Read(reply) => {
-                    self.reads.insert(id, reply);
-                    self.driver.read(id, now);
-                }
-                Request::Stop => {
-                    self.stop_by.get_or_insert(now.0.saturating_add(STOP_TIMEOUT_NANOS));
-                }
-            }
+            self.take_request(request, &mut proposals, now);
         }
         self.propose(proposals);
         if self.driver.deadline().is_some_and(|due| due <= now) {
             self.driver.tick(now);
         }
+    }
+
+    fn take_request(
+        &mut self,
+        request: Request<M::Response>,
+        proposals: &mut Vec<(RequestId, Bytes)>,
+        now: Timestamp,
+    ) {
+        let id = self.next_request;
+        self.next_request += 1;
+        let is_stopping = self.stop_by.is_some();
+        match request {
+            Request::Stop => {
+                self.stop_by.get_or_insert(now.0.saturating_add(STOP_TIMEOUT_NANOS));
+            }
+            // A node that stops takes nothing more; some are answered by being dropped.
+            Request::Propose(_) | Request::Change(_) | Request::Read(..) if is_stopping => {}
+            Request::Transfer(_, reply) if is_stopping => {
+                let _ = reply.send(Err(TransferError::Stopped));
+            }
+            Request::Snapshot(reply) if is_stopping => {
+                let _ = reply.send(Err(SnapshotError::Stopped));
+            }
+            Request::Propose(queued) => {
+                if let Some((command, reply)) = queued.take() {
+                    self.wait(id, reply);
+                    proposals.push((id, command));
+                }
+            }
+            Request::Change(queued) => {
+                if let Some((changes, reply)) = queued.take() {
+                    self.wait(id, reply);
+                    self.driver.change_members(id, changes, None, now);
+                }
+            }
+            Request::Read(consistency, reply) => {
+                self.answers.reads.insert(id, reply);
+                self.driver.read(id, consistency, now);
+            }
+            Request::Transfer(to, reply) => {
+                self.answers.transfers.insert(id, reply);
+                self.driver.transfer(id, to, now);
+            }
+            Request::Snapshot(reply) => self.take_asked_snapshot(reply),
+        }
+    }
+
+    fn wait(&mut self, id: RequestId, reply: ProposeReply<M::Response>) {
+        self.answers.proposals.insert(id, reply);
     }
 
     /// Proposes in batches that fit a message each.
@@ -234,22 +236,48 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
     fn act(&mut self) {
         loop {
             self.send();
-            if let Some(job) = self.driver.next_write()
-                && self.jobs.send(job).is_err()
-            {
-                error!(node = %self.node, "the store's thread is gone");
-                self.stop_by = Some(0);
-            }
-            let Some(job) = self.driver.next_apply() else { break };
-            let done = match self.machine.write() {
-                Ok(mut machine) => job.run(&mut *machine),
-                Err(poisoned) => job.run(&mut *poisoned.into_inner()),
-            };
-            self.driver.apply_done(done, self.clock.now());
+            self.start_store();
             self.settle();
+            match self.driver.next_apply() {
+                Some(ApplyJob::Entries(job)) => {
+                    let done = self.with_machine(|machine| job.run(machine));
+                    self.driver.apply_done(done, self.clock.now());
+                }
+                // Its bytes come from the store's thread.
+                Some(ApplyJob::Install(job)) => self.start(StoreJob::Load(job)),
+                None => break,
+            }
         }
+        self.take_due_snapshot();
         self.settle();
         self.publish_status();
+    }
+
+    fn with_machine(
+        &self,
+        run: impl FnOnce(&mut M) -> ApplyDone<M::Response>,
+    ) -> ApplyDone<M::Response> {
+        match self.machine.write() {
+            Ok(mut machine) => run(&mut machine),
+            Err(poisoned) => run(&mut poisoned.into_inner()),
+        }
+    }
+
+    fn start_store(&mut self) {
+        if let Some(job) = self.driver.next_write() {
+            self.start(StoreJob::Write(job));
+        }
+        while let Some(job) = self.driver.next_log_read() {
+            self.start(StoreJob::Read(job));
+        }
+        self.move_snapshots();
+    }
+
+    fn start(&mut self, job: StoreJob) {
+        if self.jobs.send(job).is_err() {
+            error!("the store's thread is gone");
+            self.stop_by = Some(0);
+        }
     }
 
     fn send(&mut self) {
@@ -260,68 +288,18 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         }
     }
 
-    /// Tells whoever waits what became of it.
     fn settle(&mut self) {
-        let outcomes: Vec<Outcome<M::Response>> = self.driver.drain_outcomes().collect();
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Done { request, log_id, response } => {
-                    self.answer(request, Ok((log_id, response)));
-                }
-                Outcome::Refused { request, reason } => {
-                    if let Some(reply) = self.reads.remove(&request) {
-                        let _ = reply.send(Err(ReadError::Refused(reason)));
-                    } else {
-                        self.answer(request, Err(ProposeError::Refused(reason)));
-                    }
-                }
-                Outcome::Replaced { request, .. } => {
-                    self.answer(request, Err(ProposeError::Replaced));
-                }
-                Outcome::Unknown { request } => self.answer(request, Err(ProposeError::Unknown)),
-                Outcome::ReadReady { request, index } => {
-                    if let Some(reply) = self.reads.remove(&request) {
-                        let _ = reply.send(Ok(index));
-                    }
-                }
-                Outcome::RoleChanged { role, term, leader } => {
-                    info!(node = %self.node, ?role, term, ?leader, "role changed");
-                }
-                Outcome::Misuse(misuse) => error!(node = %self.node, %misuse, "misuse"),
-                Outcome::Halted(halt) => error!(node = %self.node, %halt, "halted"),
-            }
-        }
-    }
-
-    fn answer(
-        &mut self,
-        request: RequestId,
-        result: Result<(quorate_core::LogId, M::Response), ProposeError>,
-    ) {
-        if let Some(reply) = self.proposals.remove(&request)
-            && reply.send(result).is_err()
-        {
-            debug!(node = %self.node, request, "nobody waits for the outcome any more");
+        for outcome in self.driver.drain_outcomes() {
+            self.answers.settle(outcome);
         }
     }
 
     fn publish_status(&mut self) {
-        let halted = self.driver.is_halted().then(|| {
-            let error = self.store_error.lock().ok().and_then(|error| error.clone());
-            error.map_or_else(|| "histories diverged".to_owned(), |error| error.to_string())
-        });
-        let status = status_of(&self.driver, halted);
+        let status = status_of(&self.driver);
         self.publish.send_if_modified(|old| {
             let changed = *old != status;
             *old = status;
             changed
         });
-    }
-}
-
-fn take_more<T>(queue: &mut mpsc::Receiver<T>, into: &mut Vec<T>) {
-    while into.len() < INPUTS_PER_TURN {
-        let Ok(next) = queue.try_recv() else { return };
-        into.push(next);
     }
 }

@@ -30,7 +30,7 @@ impl<R: Send + 'static> Scripted<R> {
     /// Waits for a read, and answers it.
     pub async fn answer_read(&mut self, answer: Result<Index, ReadError>) {
         while let Some(request) = self.requests.recv().await {
-            if let Request::Read(reply) = request {
+            if let Request::Read(_, reply) = request {
                 let _ = reply.send(answer);
                 return;
             }

@@ -7,8 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use quorate_core::{Config, Configuration, Entries, EntryRef, Index, NodeId, Payload, Write};
-use quorate_driver::{Driver, LogStore, MemoryStore, StateMachine, StoreError};
+use quorate_core::{
+    Config, Configuration, Entries, EntryRef, Index, LogId, NodeId, Payload, Write,
+};
+use quorate_driver::{
+    Driver, InstallError, LogStore, MemoryStore, SerializeState, SnapshotId, SnapshotPolicy,
+    StateMachine, StoreError,
+};
 use quorate_tokio::{Clock, NodeHandle, NodeParts, ProposeError, ReadError, spawn};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -24,6 +29,15 @@ impl StateMachine for Counter {
     fn apply_entry(&mut self, entry: EntryRef<'_>) -> u64 {
         self.0 += u64::from(matches!(entry.payload, Payload::Command(_)));
         self.0
+    }
+    fn snapshot(&self) -> SerializeState {
+        let count = self.0;
+        Box::new(move || count.to_le_bytes().to_vec())
+    }
+    fn install(&mut self, bytes: Bytes) -> Result<(), InstallError> {
+        let bytes = bytes[..].try_into().map_err(|_| InstallError("eight bytes".to_owned()))?;
+        self.0 = u64::from_le_bytes(bytes);
+        Ok(())
     }
 }
 
@@ -50,6 +64,24 @@ impl LogStore for Gated {
     fn space_left(&self) -> u64 {
         u64::MAX
     }
+    fn snapshot_begin(&mut self, id: SnapshotId) -> Result<u64, StoreError> {
+        self.inner.snapshot_begin(id)
+    }
+    fn snapshot_write(&mut self, id: SnapshotId, at: u64, part: &[u8]) -> Result<(), StoreError> {
+        self.inner.snapshot_write(id, at, part)
+    }
+    fn snapshot_finish(&mut self, id: SnapshotId) -> Result<(), StoreError> {
+        self.inner.snapshot_finish(id)
+    }
+    fn snapshot_find(&mut self, last: LogId) -> Result<SnapshotId, StoreError> {
+        self.inner.snapshot_find(last)
+    }
+    fn snapshot_read(&mut self, id: SnapshotId, at: u64, max: u64) -> Result<Bytes, StoreError> {
+        self.inner.snapshot_read(id, at, max)
+    }
+    fn snapshot_remove(&mut self, last: LogId) -> Result<(), StoreError> {
+        self.inner.snapshot_remove(last)
+    }
 }
 
 struct Lone {
@@ -70,8 +102,17 @@ impl Lone {
         let (tell, waiting) = gate::channel();
         let store = Gated { inner, gate: Arc::new(Mutex::new(closed)), waiting: tell };
         let machine = Arc::new(RwLock::new(Counter::default()));
-        let (inbox, driver) = (mpsc::channel(1).1, driver.unwrap());
-        let node = spawn(NodeParts { driver, store, machine, mesh: None, inbox, clock }).unwrap();
+        let parts = NodeParts {
+            driver: driver.unwrap(),
+            store,
+            machine,
+            mesh: None,
+            inbox: mpsc::channel(1).1,
+            snapshots: mpsc::channel(1).1,
+            policy: SnapshotPolicy::default(),
+            clock,
+        };
+        let node = spawn(parts).unwrap();
         let mut status = node.watch_status();
         let leads = status.wait_for(|status| status.leader.is_some() && status.applied > 0);
         timeout(LONG, leads).await.expect("it leads").unwrap();

@@ -1,11 +1,14 @@
 //! Looks at a log without changing it.
 
 use quorate_core::{HardState, Index, LogId, NodeId};
+use quorate_driver::SnapshotId;
 
 use crate::{
     Disk, FORMAT, WalError,
-    open::{read_segments, refuse_set_aside, replay},
+    chain::{Replayed, read_chain, replay},
+    open::refuse_set_aside,
     segment::segment_id,
+    snapshots,
 };
 
 /// What a sound log holds.
@@ -27,6 +30,8 @@ pub struct Summary {
     pub last: LogId,
     /// Term and vote.
     pub hard_state: HardState,
+    /// The newest snapshot, whose bytes are as they were written.
+    pub snapshot: Option<SnapshotId>,
     /// Whether a batch at the end was cut short by a power loss: it was never acknowledged.
     pub is_torn: bool,
 }
@@ -41,24 +46,22 @@ pub fn check<D: Disk>(disk: &D) -> Result<Option<Summary>, WalError> {
     let Some(newest) = names.iter().filter_map(|name| segment_id(name)).max() else {
         return Ok(None);
     };
-    let segments = read_segments(disk, None, newest)?;
-    let replayed = replay(&segments)?;
-    let damaged = |what| WalError::Damaged { segment: newest, offset: 0, what };
-    let found = replayed.state.found(&replayed.entries).map_err(damaged)?;
-    let (Some(oldest), Some(last)) = (segments.first(), segments.last()) else { return Ok(None) };
-    let entries = found.as_ref().map(|found| &found.entries);
-    let covered = found.as_ref().and_then(|found| found.snapshot.as_ref());
-    let covered = covered.map_or(LogId::ZERO, |snapshot| snapshot.last);
-    let (first, end) = entries.map_or((None, None), |all| (all.first(), all.last()));
+    let chain = read_chain(disk, None, newest)?;
+    let Replayed { replay, newest, .. } = replay(disk, &chain, false)?;
+    replay.is_whole(newest.id)?;
+    let (group, state) = (newest.checkpoint.group, replay.state);
+    let snapshot = state.snapshot();
+    let snapshot = snapshot.map(|last| snapshots::check(disk, group, last, true)).transpose()?;
     Ok(Some(Summary {
         format: FORMAT,
-        group: last.checkpoint.group,
-        node: last.checkpoint.node,
-        incarnation: last.checkpoint.incarnation,
-        segments: (oldest.id, last.id),
-        first_index: first.map_or(replayed.state.next_index(), |first| first.index),
-        last: end.unwrap_or(covered),
-        hard_state: found.as_ref().map_or(HardState::default(), |found| found.hard_state),
-        is_torn: last.is_torn,
+        group,
+        node: newest.checkpoint.node,
+        incarnation: newest.checkpoint.incarnation,
+        segments: chain.ends(),
+        first_index: state.base() + 1,
+        last: state.last(),
+        hard_state: state.found().map_or(HardState::default(), |found| found.hard_state),
+        snapshot,
+        is_torn: newest.is_torn,
     }))
 }

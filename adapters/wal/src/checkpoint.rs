@@ -1,13 +1,13 @@
 //! What a segment starts with: whose it is, what came before it, the state at that point.
 
 use bytes::{Buf, BufMut, Bytes};
-use quorate_codec::{decode_write, encode_write};
-use quorate_core::{Entries, NodeId, Write};
+use quorate_codec::{decode_persisted, encode_persisted};
+use quorate_core::{NodeId, Seq};
 
-use crate::WalError;
+use crate::{WalError, replay::State};
 
 /// The format of segments. Another number is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A segment's first record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub(crate) struct Checkpoint {
     pub(crate) oldest: u64,
     /// Where the segment before this one ends, in bytes; what lies behind is not part of the log.
     pub(crate) previous_end: u64,
-    /// Hard state, snapshot, point of discarding, and the end of the log; without entries.
-    pub(crate) state: Write,
+    /// Hard state, snapshot and the shape of the log; without entries.
+    pub(crate) state: State,
 }
 
 impl Checkpoint {
@@ -36,9 +36,11 @@ impl Checkpoint {
             self.file_bytes,
             self.oldest,
             self.previous_end,
+            self.state.seq.incarnation,
+            self.state.seq.number,
         ];
         numbers.into_iter().for_each(|number| out.put_u64_le(number));
-        encode_write(&Write { entries: Entries::new(), ..self.state.clone() }, out);
+        encode_persisted(&self.state.to_checkpoint(self.incarnation), out);
     }
 
     /// None where these bytes are no checkpoint.
@@ -53,13 +55,15 @@ impl Checkpoint {
         if found != FORMAT {
             return Err(WalError::Format { found, expected: FORMAT });
         }
-        if bytes.len() < 48 {
+        if bytes.len() < 64 {
             return Ok(None);
         }
         let (group, node) = (bytes.get_u64_le(), NodeId::new(bytes.get_u64_le()));
         let (incarnation, file_bytes) = (bytes.get_u64_le(), bytes.get_u64_le());
         let (oldest, previous_end) = (bytes.get_u64_le(), bytes.get_u64_le());
-        let (Some(node), Ok(state)) = (node, decode_write(bytes)) else { return Ok(None) };
+        let seq = Seq { incarnation: bytes.get_u64_le(), number: bytes.get_u64_le() };
+        let (Some(node), Ok(found)) = (node, decode_persisted(bytes)) else { return Ok(None) };
+        let Some(state) = State::from_checkpoint(seq, found) else { return Ok(None) };
         Ok(Some(Checkpoint { group, node, incarnation, file_bytes, oldest, previous_end, state }))
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Disk, DiskFile, WalError, segment::is_segment_file};
+use crate::{Disk, DiskFile, WalError, segment::is_log_file};
 
 const LOCK: &str = "LOCK";
 /// How the names of folders start in which damaged logs are set aside.
@@ -73,7 +73,7 @@ impl DirectoryDisk {
         fs::create_dir(&backup).map_err(failed("make a folder"))?;
         // Durable first: a log of which only a part is left must never open.
         self.sync_dir().map_err(failed("sync the folder"))?;
-        for name in names.iter().filter(|name| is_segment_file(name)) {
+        for name in names.iter().filter(|name| is_log_file(name)) {
             let to = backup.join(name);
             fs::rename(self.path.join(name), to).map_err(failed(&format!("move {name}")))?;
         }

@@ -59,6 +59,18 @@ pub enum WalError {
         /// The folder in the directory that holds it.
         backup: String,
     },
+    /// The snapshot that the log begins with is not there, or reads back otherwise.
+    #[error(
+        "the snapshot {file} is damaged: {what}; the log does not reach back to its start, so this \
+         node must not go on without it: restore the directory from a copy of this very moment, or \
+         set the log aside with `quorate wal repair`, after which the node rejoins under a new id"
+    )]
+    Snapshot {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// What was durable reads back otherwise.
     #[error(
         "segment {segment} is damaged at byte {offset}: {what}; a durable entry may be lost, so \
@@ -98,6 +110,7 @@ impl From<WalError> for StoreError {
             | WalError::Foreign { .. }
             | WalError::Format { .. }
             | WalError::SetAside { .. }
+            | WalError::Snapshot { .. }
             | WalError::Damaged { .. }) => StoreError::Io(other.to_string()),
         }
     }

@@ -9,8 +9,12 @@
 //! durable reads back otherwise; the log does not open, for a shorter log would silently forget what
 //! was acknowledged. And since a killed process leaves bytes in the page cache that no sync has made
 //! durable, the last batch is written again, into a new segment, before it is returned.
+//!
+//! Memory holds where each write stands and the shape of the log, never what entries say: they are
+//! read back from the disk. Snapshots lie beside the segments, a file each.
 
 mod batch;
+mod chain;
 mod check;
 mod checkpoint;
 mod directory;
@@ -22,6 +26,7 @@ mod record;
 mod replay;
 mod scan;
 mod segment;
+mod snapshots;
 mod wal;
 
 pub use check::{Summary, check};

@@ -25,7 +25,7 @@ impl Places {
     /// Notes the writes of a batch.
     pub(crate) fn note(&mut self, writes: &[Write], segment: u64, offset: u64) {
         for (write, number) in writes.iter().zip(0..) {
-            self.stretches.split_off(&write.truncate_from);
+            self.truncate_from(write.truncate_from);
             if let (Some(first), Some(last)) = (write.entries.first(), write.entries.last()) {
                 let stretch = Stretch { segment, offset, write: number, last: last.index };
                 self.stretches.insert(first.index, stretch);
@@ -33,13 +33,30 @@ impl Places {
         }
     }
 
-    /// The stretch that holds `index`, and where it ends for good: a later one may have replaced
-    /// what lay behind.
+    fn truncate_from(&mut self, index: Index) {
+        self.stretches.split_off(&index);
+        if let Some(mut end) = self.stretches.last_entry() {
+            let stretch = end.get_mut();
+            stretch.last = stretch.last.min(index.saturating_sub(1));
+        }
+    }
+
+    /// The stretch that holds `index`, and its last entry.
     pub(crate) fn find(&self, index: Index) -> Option<(Stretch, Index)> {
         let (_, stretch) = self.stretches.range(..=index).next_back()?;
-        let next = self.stretches.range(index + 1..).next();
-        let end = next.map_or(stretch.last, |(first, _)| stretch.last.min(first - 1));
-        (index <= end).then_some((*stretch, end))
+        (index <= stretch.last).then_some((*stretch, stretch.last))
+    }
+
+    /// The first entry from `from` through `through` that stands nowhere.
+    pub(crate) fn missing(&self, from: Index, through: Index) -> Option<Index> {
+        let mut next = from;
+        while next <= through {
+            match self.find(next) {
+                Some((_, last)) => next = last + 1,
+                None => return Some(next),
+            }
+        }
+        None
     }
 
     /// Forgets stretches that lie wholly at or before `index`.

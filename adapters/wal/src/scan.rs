@@ -26,6 +26,14 @@ pub(crate) struct Segment {
     pub(crate) is_torn: bool,
 }
 
+/// What a segment says of itself and those before it.
+pub(crate) struct Head {
+    pub(crate) id: u64,
+    pub(crate) checkpoint: Checkpoint,
+    /// The number of the checkpoint's record.
+    pub(crate) number: u64,
+}
+
 /// A batch's place and payload.
 pub(crate) struct Batch {
     pub(crate) offset: u64,
@@ -41,23 +49,37 @@ pub(crate) enum Reach {
     Unknown,
 }
 
-/// Reads segment `id`, whose first record should have `number`; none takes whatever stands there.
+/// Reads segment `id`.
 pub(crate) fn read_segment<D: Disk>(
     disk: &D,
     name: &str,
     id: u64,
-    number: Option<u64>,
     reach: Reach,
 ) -> Result<Segment, WalError> {
+    let wanted = match reach {
+        Reach::To(end) => end,
+        Reach::Unknown => u64::MAX,
+    };
+    Scan { id, bytes: read(disk, name, wanted)?, reach }.run()
+}
+
+/// Reads the first record of segment `id`.
+pub(crate) fn read_head<D: Disk>(disk: &D, name: &str, id: u64) -> Result<Head, WalError> {
+    let reach = Reach::Unknown;
+    let scan = Scan { id, bytes: read(disk, name, SECTOR_BYTES as u64)?, reach };
+    let len = scan.first()?.record_bytes();
+    let scan = Scan { id, bytes: read(disk, name, len)?, reach };
+    let (header, checkpoint) = scan.checkpoint()?;
+    Ok(Head { id, checkpoint, number: header.number })
+}
+
+/// The file's first `wanted` bytes, as far as there are any.
+fn read<D: Disk>(disk: &D, name: &str, wanted: u64) -> Result<Bytes, WalError> {
     let file = disk.open(name).map_err(WalError::io(format!("open {name}")))?;
     let len = file.len().map_err(WalError::io(format!("read the length of {name}")))?;
-    let wanted = match reach {
-        Reach::To(end) => end.min(len),
-        Reach::Unknown => len,
-    };
-    let mut bytes = vec![0; wanted as usize];
+    let mut bytes = vec![0; wanted.min(len) as usize];
     file.read_exact_at(&mut bytes, 0).map_err(WalError::io(format!("read {name}")))?;
-    Scan { id, bytes: bytes.into(), reach }.run(number)
+    Ok(bytes.into())
 }
 
 struct Scan {
@@ -74,19 +96,25 @@ enum Found {
 }
 
 impl Scan {
-    fn run(self, number: Option<u64>) -> Result<Segment, WalError> {
-        let first = Header::decode(&self.bytes)
-            .ok_or_else(|| self.damaged(0, "no header where the segment starts"))?;
-        let number = number.unwrap_or(first.number);
-        let Found::Record(header, payload) = self.at(0, number)? else {
+    fn first(&self) -> Result<Header, WalError> {
+        let first = Header::decode(&self.bytes);
+        first.ok_or_else(|| self.damaged(0, "no header where the segment starts"))
+    }
+
+    fn checkpoint(&self) -> Result<(Header, Checkpoint), WalError> {
+        let Found::Record(header, payload) = self.at(0, self.first()?.number)? else {
             return Err(self.damaged(0, "the checkpoint is not whole"));
         };
-        let checkpoint = match (header.kind, Checkpoint::decode(payload)?) {
-            (Kind::Checkpoint, Some(checkpoint)) => checkpoint,
+        match (header.kind, Checkpoint::decode(payload)?) {
+            (Kind::Checkpoint, Some(checkpoint)) => Ok((header, checkpoint)),
             (Kind::Checkpoint | Kind::Batch, _) => {
-                return Err(self.damaged(0, "the segment does not start with a checkpoint"));
+                Err(self.damaged(0, "the segment does not start with a checkpoint"))
             }
-        };
+        }
+    }
+
+    fn run(self) -> Result<Segment, WalError> {
+        let (header, checkpoint) = self.checkpoint()?;
         let cut = match self.reach {
             Reach::To(end) => (self.bytes.len() as u64) < end,
             Reach::Unknown => (self.bytes.len() as u64) < checkpoint.file_bytes,
@@ -96,7 +124,7 @@ impl Scan {
             // (docs/decisions/0005).
             return Err(self.damaged(self.bytes.len() as u64, "the file was cut off here"));
         }
-        self.batches(checkpoint, number, header.record_bytes())
+        self.batches(checkpoint, header.number, header.record_bytes())
     }
 
     fn batches(

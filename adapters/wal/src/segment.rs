@@ -7,6 +7,7 @@ use crate::{
     Disk, DiskFile, WalError,
     checkpoint::Checkpoint,
     record::{FILL, Kind, Place, encode_record, record_bytes},
+    snapshots::is_snapshot_file,
 };
 
 /// What a segment is called until it is whole.
@@ -24,8 +25,8 @@ pub(crate) fn segment_id(name: &str) -> Option<u64> {
 }
 
 /// Whether a file is part of a log, finished or not.
-pub(crate) fn is_segment_file(name: &str) -> bool {
-    name == UNFINISHED || segment_id(name).is_some()
+pub(crate) fn is_log_file(name: &str) -> bool {
+    name == UNFINISHED || segment_id(name).is_some() || is_snapshot_file(name)
 }
 
 /// A segment that can be appended to.
@@ -39,20 +40,21 @@ pub(crate) struct Open<F> {
     pub(crate) number: u64,
 }
 
-/// Makes segment `id` with its checkpoint, which has `number`, and the payload of a batch behind it;
-/// all of it is durable, under its name, when this returns.
+/// Makes segment `id` with its checkpoint, which has `number`, and the payload of a batch behind it,
+/// and room for `room` bytes more; all of it is durable, under its name, when this returns.
 pub(crate) fn create_segment<D: Disk>(
     disk: &D,
     id: u64,
     number: u64,
     mut checkpoint: Checkpoint,
     batch: Option<&[u8]>,
+    room: u64,
 ) -> Result<Open<D::File>, WalError> {
     let mut head = Vec::new();
     let mut payload = Vec::new();
     checkpoint.encode(&mut payload);
     let batch_bytes = batch.map_or(0, |batch| record_bytes(batch.len()));
-    let needed = record_bytes(payload.len()) + batch_bytes;
+    let needed = record_bytes(payload.len()) + batch_bytes + room;
     checkpoint.file_bytes = checkpoint.file_bytes.max(needed);
     let place = Place { segment: id, offset: 0, number };
     encode_record(&mut head, Kind::Checkpoint, place, |out| checkpoint.encode(out));

@@ -1,8 +1,8 @@
 //! The log store: group commits into the newest segment, one sync each.
 
 use bytes::Bytes;
-use quorate_core::{Entries, Index, NodeId, Write};
-use quorate_driver::{LogStore, Recovered, StoreError};
+use quorate_core::{Entries, Index, LogId, NodeId, Write};
+use quorate_driver::{LogStore, Recovered, SnapshotId, StoreError};
 
 use crate::{
     Disk, DiskFile, WalError,
@@ -13,6 +13,7 @@ use crate::{
     record::{Header, Kind, Place, SECTOR_BYTES, encode_record},
     replay::State,
     segment::{Open, create_segment, segment_name},
+    snapshots::Snapshots,
 };
 
 /// Whose log it is, and how large its files are.
@@ -64,6 +65,7 @@ pub struct Wal<D: Disk> {
     pub(crate) oldest: u64,
     pub(crate) state: State,
     pub(crate) places: Places,
+    pub(crate) snapshots: Snapshots,
     pub(crate) buffer: Vec<u8>,
     pub(crate) failed: bool,
     pub(crate) counters: WalCounters,
@@ -100,7 +102,10 @@ impl<D: Disk> Wal<D> {
         *offset += self.buffer.len() as u64;
         *number += 1;
         self.state = after;
-        self.places.discard_through(self.state.discard_through());
+        self.places.discard_through(self.state.base());
+        if let Some(named) = self.state.snapshot().filter(|_| names_snapshot(writes)) {
+            self.snapshots.remove_older(&self.disk, named);
+        }
         self.counters.batches += 1;
         self.counters.writes += writes.len() as u64;
         Ok(())
@@ -120,18 +125,16 @@ impl<D: Disk> Wal<D> {
             group: self.options.group,
             node: self.options.node,
             incarnation: self.incarnation,
-            // One that fits: a batch may be larger than a segment.
-            file_bytes: self
-                .options
-                .segment_bytes
-                .max((self.buffer.len() + 4 * SECTOR_BYTES) as u64),
+            file_bytes: self.options.segment_bytes,
             oldest,
             previous_end: self.segment.offset,
-            state: self.state.to_checkpoint(),
+            state: self.state.clone(),
         };
+        // One that fits: a batch may be larger than a segment.
+        let room = self.buffer.len() as u64;
         let mut full = std::mem::replace(
             &mut self.segment,
-            create_segment(&self.disk, id, number, checkpoint, None)?,
+            create_segment(&self.disk, id, number, checkpoint, None, room)?,
         );
         full.file.trim(full.offset).map_err(WalError::io("trim a segment"))?;
         self.counters.rolls += 1;
@@ -185,8 +188,13 @@ where
             return Ok(());
         }
         let mut after = self.state.clone();
-        if let Some(what) = writes.iter().find_map(|write| after.take(write).err()) {
-            return Err(StoreError::OutOfOrder(what));
+        for write in writes {
+            let named = write.snapshot.as_ref().map(|snapshot| snapshot.last);
+            if let Some(last) = named.filter(|last| !self.snapshots.has(*last)) {
+                let what = format!("a write names the snapshot of {last:?}, which is not here");
+                return Err(StoreError::OutOfOrder(what));
+            }
+            after.take(write)?;
         }
         // After a failed write or sync nobody knows what the disk holds: only opening tells.
         self.commit(writes, after).map_err(|error| {
@@ -198,17 +206,23 @@ where
     fn read(&mut self, from: Index, through: Index, max_bytes: u64) -> Result<Entries, StoreError> {
         let mut found = Entries::new();
         let mut next = from;
-        let through = through.min(self.state.next_index() - 1);
-        while next <= through && found.cost() < max_bytes.max(1) {
-            if next <= self.state.discard_through() {
-                break;
-            }
+        let through = through.min(self.state.last().index);
+        // Entries of one group commit lie in one record: it is read once.
+        let mut batch: Option<((u64, u64), Vec<Write>)> = None;
+        while next > self.state.base() && next <= through && found.cost() < max_bytes.max(1) {
             let Some((stretch, end)) = self.places.find(next) else { break };
-            let writes = self.read_batch(stretch.segment, stretch.offset)?;
-            let Some(write) = writes.get(stretch.write as usize) else { break };
-            let part = write.entries.starting_at(next).ending_before(end.min(through) + 1);
+            let place = (stretch.segment, stretch.offset);
+            let writes = match batch.take() {
+                Some((at, writes)) if at == place => writes,
+                Some(_) | None => self.read_batch(stretch.segment, stretch.offset)?,
+            };
+            let write = writes.get(stretch.write as usize);
+            let entries = write.map(|write| &write.entries);
+            let Some(entries) = entries else { break };
+            let part = entries.starting_at(next).ending_before(end.min(through) + 1);
             found.extend(part).map_err(|error| StoreError::Io(error.to_string()))?;
             next = end + 1;
+            batch = Some((place, writes));
         }
         if found.is_empty() {
             return Err(StoreError::NotFound(from));
@@ -219,4 +233,45 @@ where
     fn space_left(&self) -> u64 {
         self.disk.space_left().unwrap_or(0)
     }
+
+    fn snapshot_begin(&mut self, id: SnapshotId) -> Result<u64, StoreError> {
+        self.snapshots.begin(&self.disk, id)
+    }
+
+    fn snapshot_write(
+        &mut self,
+        id: SnapshotId,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        self.snapshots.write(&self.disk, id, offset, bytes)
+    }
+
+    fn snapshot_finish(&mut self, id: SnapshotId) -> Result<(), StoreError> {
+        self.snapshots.finish(&self.disk, id)
+    }
+
+    fn snapshot_find(&mut self, last: LogId) -> Result<SnapshotId, StoreError> {
+        self.snapshots.find(last)
+    }
+
+    fn snapshot_read(
+        &mut self,
+        id: SnapshotId,
+        offset: u64,
+        max_bytes: u64,
+    ) -> Result<Bytes, StoreError> {
+        self.snapshots.read(&self.disk, id, offset, max_bytes)
+    }
+
+    fn snapshot_remove(&mut self, last: LogId) -> Result<(), StoreError> {
+        if self.state.snapshot() == Some(last) {
+            return Ok(());
+        }
+        self.snapshots.remove(&self.disk, last)
+    }
+}
+
+fn names_snapshot(writes: &[Write]) -> bool {
+    writes.iter().any(|write| write.snapshot.is_some())
 }

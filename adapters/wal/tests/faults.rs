@@ -3,12 +3,12 @@
 mod disk;
 
 use disk::{
-    SMALL,
+    Held, SMALL,
     faulty::{Draw, Fault, FaultyDisk},
-    snapshot, twin, write,
+    held, keep_snapshot, snapshot, twin, write,
 };
 use quorate_core::Write;
-use quorate_driver::{Found, LogStore, StoreError};
+use quorate_driver::{LogStore, StoreError};
 use quorate_wal::{FILL, Wal};
 
 const SEEDS: u64 = 2_000;
@@ -26,15 +26,15 @@ struct Known {
 
 impl Known {
     /// What an opening returned is as sure from now on as what was acknowledged.
-    fn settle(&mut self, incarnation: u64, found: &Option<Found>, what: &str) {
+    fn settle(&mut self, incarnation: u64, found: Option<Held>, what: &str) {
         assert!(incarnation > self.incarnation, "{what}: the incarnation was not raised");
         self.incarnation = incarnation;
         let perhaps = self.perhaps.take().unwrap_or_default();
-        if *found == twin(&self.acknowledged) {
+        if found == twin(&self.acknowledged) {
             return;
         }
         self.acknowledged.extend(perhaps);
-        assert_eq!(*found, twin(&self.acknowledged), "{what}");
+        assert_eq!(found, twin(&self.acknowledged), "{what}");
     }
 
     /// One to three writes that may follow.
@@ -45,8 +45,8 @@ impl Known {
             let found = twin(&all);
             let discarded = all.iter().map(|write| write.discard_through).max().unwrap_or(0);
             // Terms never fall, also where the entries that had them are gone.
-            let term = found.as_ref().map_or(1, |found| found.hard_state.term);
-            let last = found.as_ref().and_then(|found| found.entries.last());
+            let term = found.as_ref().map_or(1, |held| held.found.hard_state.term);
+            let last = found.as_ref().and_then(|held| held.entries.last());
             let last = last.map_or(discarded, |last| last.index);
             // Now and then a new term replaces the end of the log.
             let (term, from) = match draw.percent(20) {
@@ -60,6 +60,15 @@ impl Known {
             if draw.percent(10) && from > discarded + 1 {
                 next.discard_through = discarded + 1 + draw.below(from - discarded - 1);
                 next.snapshot = Some(snapshot(term, next.discard_through));
+            }
+            // And now and then a snapshot takes the place of the whole log.
+            if draw.percent(5) {
+                let index = last + 1 + draw.below(5);
+                next = Write {
+                    snapshot: Some(snapshot(term, index)),
+                    discard_through: index,
+                    ..write(byte, term, discarded + 1, &[])
+                };
             }
             all.push(next.clone());
             batch.push(next);
@@ -78,8 +87,9 @@ fn live(disk: &FaultyDisk, draw: &mut Draw, known: &mut Known, what: &str) {
         arm(draw, 14);
     }
     let mut wal = match Wal::open(disk.clone(), SMALL) {
-        Ok((wal, recovered)) => {
-            known.settle(recovered.incarnation, &recovered.found, what);
+        Ok((mut wal, recovered)) => {
+            let held = held(&mut wal, &recovered);
+            known.settle(recovered.incarnation, held, what);
             wal
         }
         Err(error) => {
@@ -92,6 +102,12 @@ fn live(disk: &FaultyDisk, draw: &mut Draw, known: &mut Known, what: &str) {
     }
     for _ in 0..draw.below(10) {
         let batch = known.next_batch(draw);
+        let kept = batch.iter().try_for_each(|write| keep_snapshot(&mut wal, write));
+        if let Err(error) = kept {
+            // No harm is done to the log: it goes on without the snapshot, if it can.
+            assert!(disk.went_wrong(), "{what}: {error}");
+            continue;
+        }
         match wal.write(&batch) {
             Ok(()) => known.acknowledged.extend(batch),
             Err(error) => {
@@ -117,8 +133,9 @@ fn through_any_sequence_of_faults_all_that_was_acknowledged_is_found_and_nothing
                 if draw.percent(50) { disk.kill() } else { disk.lose_power() }
             }
         }
-        let (_, recovered) = Wal::open(disk, SMALL).expect("no fault is armed");
-        known.settle(recovered.incarnation, &recovered.found, &format!("seed {seed}, at last"));
+        let (mut wal, recovered) = Wal::open(disk, SMALL).expect("no fault is armed");
+        let held = held(&mut wal, &recovered);
+        known.settle(recovered.incarnation, held, &format!("seed {seed}, at last"));
         settled += known.incarnation;
         acknowledged += known.acknowledged.len();
     }
@@ -138,8 +155,8 @@ fn after_a_failed_sync_what_the_cache_still_holds_is_written_anew_before_it_is_r
         assert!(matches!(wal.write(std::slice::from_ref(&second)), Err(StoreError::Io(_))));
         assert_eq!(wal.write(std::slice::from_ref(&second)), Err(StoreError::Failed));
         drop(wal);
-        let (wal, before) = Wal::open(disk.clone(), SMALL).expect("opens");
-        assert_eq!(before.found, twin([&first, &second]), "the cache holds both");
+        let (mut wal, before) = Wal::open(disk.clone(), SMALL).expect("opens");
+        assert_eq!(held(&mut wal, &before), twin([&first, &second]), "the cache holds both");
         drop(wal);
         disk.lose_power();
         let (_, after) = Wal::open(disk, SMALL).expect("opens");

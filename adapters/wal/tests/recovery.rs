@@ -17,9 +17,9 @@ fn flat(batches: &[Vec<Write>]) -> impl Iterator<Item = &Write> {
 fn what_was_written_is_found_in_every_later_life() {
     let disk = written(&history());
     for life in 2..5 {
-        let (wal, recovered) = open(&disk).expect("opens");
+        let (mut wal, recovered) = open(&disk).expect("opens");
         assert_eq!(recovered.incarnation, life);
-        assert_eq!(recovered.found, twin(flat(&history())));
+        assert_eq!(held(&mut wal, &recovered), twin(flat(&history())));
         drop(wal);
     }
 }
@@ -38,7 +38,7 @@ fn the_log_spans_segments_and_reads_back_from_any_index() {
     let disk = written(&history());
     assert!(disk.files().len() > 1, "one segment only");
     let (mut wal, recovered) = open(&disk).expect("opens");
-    let all = recovered.found.expect("found").entries;
+    let all = held(&mut wal, &recovered).expect("found").entries;
     for from in 1..=11 {
         for through in from..=12 {
             let read = wal.read(from, through, u64::MAX).expect("reads");
@@ -57,8 +57,7 @@ fn the_log_spans_segments_and_reads_back_from_any_index() {
 fn a_batch_larger_than_a_segment_gets_a_segment_of_its_own() {
     let batch = vec![write(1, 1, 1, &[20_000, 3])];
     let disk = written(std::slice::from_ref(&batch));
-    let (_, recovered) = open(&disk).expect("opens");
-    assert_eq!(recovered.found, twin(&batch));
+    assert_eq!(found(&disk), twin(&batch));
 }
 
 #[test]
@@ -76,8 +75,7 @@ fn after_a_power_loss_at_any_moment_all_that_was_reported_is_there() {
                 reported += 1;
             }
         }
-        let (_, recovered) = open(&MemoryDisk::with(disk.durable())).expect("opens");
-        let found = recovered.found;
+        let found = found(&MemoryDisk::with(disk.durable()));
         let least = twin(flat(&history()[..reported]));
         let more = history().get(..=reported).and_then(|more| twin(flat(more)));
         assert!(found == least || found == more, "fuse {fuse}: {found:?}");
@@ -95,8 +93,7 @@ fn after_a_crash_at_any_moment_of_opening_all_is_there() {
         disk.fail_after(fuse);
         let opened = open(&disk).is_ok();
         for left in [disk.durable(), disk.files()] {
-            let (_, recovered) = open(&MemoryDisk::with(left)).expect("opens");
-            assert_eq!(recovered.found, twin(flat(&history())), "fuse {fuse}");
+            assert_eq!(found(&MemoryDisk::with(left)), twin(flat(&history())), "fuse {fuse}");
         }
         if opened {
             return;
@@ -139,10 +136,10 @@ fn a_batch_of_which_any_part_was_not_written_is_as_if_it_never_was() {
         }
         let mut files = after.clone();
         files.insert(name, bytes);
-        let (wal, recovered) = open(&MemoryDisk::with(files)).expect("a tear is no damage");
+        let (mut wal, recovered) = open(&MemoryDisk::with(files)).expect("a tear is no damage");
         let whole = kept == (1 << count) - 1;
         let expected = if whole { twin(flat(&history)) } else { twin(flat(rest)) };
-        assert_eq!(recovered.found, expected, "sectors {kept:b}");
+        assert_eq!(held(&mut wal, &recovered), expected, "sectors {kept:b}");
         assert_eq!(wal.counters().torn, !whole && kept != 0, "sectors {kept:b}");
     }
 }
@@ -183,7 +180,9 @@ fn any_flipped_bit_never_yields_another_log() {
 /// Opens, or names a segment and an offset in it.
 fn refused_or_same(files: Files, what: &str) {
     match open(&MemoryDisk::with(files)) {
-        Ok((_, recovered)) => assert_eq!(recovered.found, twin(flat(&history())), "{what}"),
+        Ok((mut wal, recovered)) => {
+            assert_eq!(held(&mut wal, &recovered), twin(flat(&history())), "{what}");
+        }
         Err(WalError::Damaged { .. } | WalError::Format { .. }) => {}
         Err(other) => panic!("{what}: {other}"),
     }
@@ -229,6 +228,7 @@ fn discarded_segments_go_and_the_rest_is_found() {
     discard.snapshot = Some(snapshot(4, 10));
     discard.discard_through = 10;
     taken.push(discard.clone());
+    keep_snapshot(&mut wal, &discard).expect("keeps");
     wal.write(&[discard]).expect("writes");
     for number in 10..20 {
         let next = write(number, 4, number + 2, &[1_000]);
@@ -238,8 +238,7 @@ fn discarded_segments_go_and_the_rest_is_found() {
     assert!(wal.counters().removed > 0, "{:?}", wal.counters());
     assert_eq!(wal.read(10, 12, u64::MAX), Err(StoreError::NotFound(10)));
     assert_eq!(wal.read(11, 11, u64::MAX).expect("reads").len(), 1);
-    let (_, recovered) = open(&disk).expect("opens");
-    assert_eq!(recovered.found, twin(&taken));
+    assert_eq!(found(&disk), twin(&taken));
 }
 
 #[test]
@@ -259,8 +258,7 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
     }
     assert!((1..5).contains(&reported), "{reported}");
     disk.fill_up_at(usize::MAX);
-    let (_, recovered) = open(&disk).expect("opens");
-    assert_eq!(recovered.found, twin(flat(&history()[..reported])));
+    assert_eq!(found(&disk), twin(flat(&history()[..reported])));
 }
 
 #[test]
@@ -340,8 +338,8 @@ fn a_directory_is_one_owners_at_a_time_and_reads_back() {
     assert!(wal.space_left() > 0);
     drop(wal);
     let disk = DirectoryDisk::open(folder.path()).expect("opens");
-    let (_, recovered) = Wal::open(disk, SMALL).expect("opens");
-    assert_eq!(recovered.found, twin(flat(&history())));
+    let (mut wal, recovered) = Wal::open(disk, SMALL).expect("opens");
+    assert_eq!(held(&mut wal, &recovered), twin(flat(&history())));
 }
 
 /// A directory with the test history, closed.
@@ -376,6 +374,7 @@ fn a_check_says_what_the_log_holds_and_changes_nothing() {
         first_index: 1,
         last: quorate_core::LogId::new(4, 11),
         hard_state,
+        snapshot: None,
         is_torn: false,
     };
     assert_eq!(summary, expected);

@@ -14,6 +14,11 @@ impl Default for Hash {
 }
 
 impl Hash {
+    /// A hash that goes on from `value`.
+    pub(crate) fn from_value(value: u64) -> Hash {
+        Hash(value)
+    }
+
     pub(crate) fn value(self) -> u64 {
         self.0
     }

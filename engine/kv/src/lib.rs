@@ -17,6 +17,7 @@
 mod command;
 mod hash;
 mod machine;
+mod snapshot;
 
 pub use command::{Command, CommandError, KEY_LIMIT_BYTES, VALUE_LIMIT_BYTES};
 pub use machine::{Kv, Response, Revision, Value};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use quorate_core::{EntryRef, Payload};
-use quorate_driver::StateMachine;
+use quorate_driver::{InstallError, SerializeState, StateMachine};
 
-use crate::{Command, CommandError, hash::Hash};
+use crate::{Command, CommandError, hash::Hash, snapshot::Parts};
 
 /// A count of changes: each put, and each delete of a key that was there, is one more.
 pub type Revision = u64;
@@ -130,5 +130,21 @@ impl StateMachine for Kv {
         self.history.add_u64(self.revision);
         self.history.add_u64(self.len());
         response
+    }
+
+    /// Copies the map, whose keys and values are shared: the cost is a count for each.
+    fn snapshot(&self) -> SerializeState {
+        let parts = Parts {
+            values: self.values.clone(),
+            revision: self.revision,
+            history: self.history.value(),
+        };
+        Box::new(move || parts.encode())
+    }
+
+    fn install(&mut self, bytes: Bytes) -> Result<(), InstallError> {
+        let Parts { values, revision, history } = Parts::decode(bytes)?;
+        *self = Kv { values, revision, history: Hash::from_value(history) };
+        Ok(())
     }
 }

@@ -102,6 +102,58 @@ proptest! {
     }
 
     #[test]
+    fn a_snapshot_and_what_follows_give_the_same_state_as_the_whole_log(
+        commands in proptest::collection::vec(any_command(), 0..60),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let (mut whole, mut other) = (Kv::default(), Kv::default());
+        // It forgets whatever it held before.
+        apply(&mut other, 1, &payload(&put("other", "value")));
+        let at = at.index(commands.len() + 1);
+        for (place, (command, index)) in commands.iter().zip(1..).enumerate() {
+            if place == at {
+                let serialize = whole.snapshot();
+                // What is applied meanwhile is not part of it.
+                let mut later = whole.clone();
+                apply(&mut later, index, &payload(&put("later", "value")));
+                other.install(serialize().into()).expect("a snapshot is installed");
+                prop_assert_eq!(&other, &whole);
+                prop_assert_eq!(other.snapshot()(), whole.snapshot()());
+            }
+            let response = apply(&mut whole, index, &payload(command));
+            if place >= at {
+                prop_assert_eq!(apply(&mut other, index, &payload(command)), response);
+            }
+        }
+        if at < commands.len() {
+            prop_assert_eq!(&other, &whole);
+            prop_assert_eq!(other.fingerprint(), whole.fingerprint());
+        }
+    }
+
+    #[test]
+    fn a_damaged_snapshot_changes_nothing_or_is_the_one_form_of_another_state(
+        commands in proptest::collection::vec(any_command(), 1..20),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut kv = Kv::default();
+        for (command, index) in commands.iter().zip(1..) {
+            apply(&mut kv, index, &payload(command));
+        }
+        let bytes = kv.snapshot()();
+        let mut damaged = bytes.clone();
+        damaged[at.index(bytes.len())] = byte;
+        let mut other = kv.clone();
+        match other.install(damaged.clone().into()) {
+            Ok(()) => prop_assert_eq!(other.snapshot()(), damaged),
+            Err(_) => prop_assert_eq!(&other, &kv),
+        }
+        let cut = bytes[..at.index(bytes.len())].to_vec();
+        prop_assert!(other.install(cut.into()).is_err());
+    }
+
+    #[test]
     fn a_command_reads_back_as_it_was(command in any_command()) {
         let bytes = command.encode().expect("within the limits");
         prop_assert_eq!(Command::decode(bytes), Ok(command));

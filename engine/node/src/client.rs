@@ -275,6 +275,7 @@ mod tests {
             applied,
             commit: applied,
             last: 9,
+            snapshot: 0,
             halted: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use quorate_core::{Config, NodeId};
+use quorate_driver::SnapshotPolicy;
 
 /// Whether a node's storage should be new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,12 @@ pub struct EngineConfig {
     pub request_timeout: Duration,
     /// The size of the log's files. Bytes; at least 4 KiB; default 16 MiB.
     pub segment_bytes: u64,
+    /// A snapshot is taken each time that so many entries were applied; 0 for never. Default
+    /// 100,000.
+    pub snapshot_every_entries: u64,
+    /// Entries that stay in the log behind a snapshot, so that a node that lags a little needs
+    /// none. Default 10,000.
+    pub retain_entries: u64,
 }
 
 impl EngineConfig {
@@ -54,6 +61,8 @@ impl EngineConfig {
             heartbeat_interval: Duration::from_millis(100),
             request_timeout: Duration::from_secs(5),
             segment_bytes: 16 * 1024 * 1024,
+            snapshot_every_entries: SnapshotPolicy::default().every_entries,
+            retain_entries: 10_000,
         }
     }
 
@@ -62,11 +71,16 @@ impl EngineConfig {
         if self.peers.is_empty() { vec![self.node] } else { self.peers.keys().copied().collect() }
     }
 
+    pub(crate) fn snapshot_policy(&self) -> SnapshotPolicy {
+        SnapshotPolicy { every_entries: self.snapshot_every_entries, ..SnapshotPolicy::NEVER }
+    }
+
     pub(crate) fn core(&self) -> Config {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         Config {
             election_timeout: nanos(self.election_timeout),
             heartbeat_interval: nanos(self.heartbeat_interval),
+            retain_entries: self.retain_entries,
             ..Config::new(self.node, self.group)
         }
     }

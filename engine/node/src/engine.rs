@@ -8,11 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use quorate_core::{Configuration, NodeId, Payload, Persisted};
+use quorate_core::{Configuration, NodeId, Persisted};
 use quorate_driver::{Driver, Found, Recovered};
 use quorate_kv::{Kv, Response};
 use quorate_tokio::{
-    Clock, Incoming, Mesh, MeshOptions, MeshParts, NodeHandle, NodeParts, NodeStatus, spawn,
+    Clock, Incoming, Mesh, MeshOptions, MeshParts, NodeHandle, NodeParts, NodeStatus,
+    SnapshotError, spawn,
 };
 use quorate_wal::{DirectoryDisk, Wal, WalError, WalOptions};
 use tokio::{
@@ -79,12 +80,22 @@ impl EmbeddedEngine {
             .map_err(|source| StartError::Restore { dir: config.dir.clone(), source })?;
         let kv = Arc::new(RwLock::new(Kv::default()));
         let mesh = listener.map(|listener| Mesh::start(listener, mesh_options(&config)));
-        let (mesh, inbox, requests) = match mesh {
-            Some(MeshParts { mesh, inbox, requests }) => (Some(mesh), inbox, Some(requests)),
-            None => (None, mpsc::channel(1).1, None),
+        let (mesh, inbox, requests, snapshots) = match mesh {
+            Some(MeshParts { mesh, inbox, requests, snapshots }) => {
+                (Some(mesh), inbox, Some(requests), snapshots)
+            }
+            None => (None, mpsc::channel(1).1, None, mpsc::channel(1).1),
         };
-        let parts =
-            NodeParts { driver, store: wal, machine: kv.clone(), mesh: mesh.clone(), inbox, clock };
+        let parts = NodeParts {
+            driver,
+            store: wal,
+            machine: kv.clone(),
+            mesh: mesh.clone(),
+            inbox,
+            snapshots,
+            policy: config.snapshot_policy(),
+            clock,
+        };
         let node = spawn(parts).map_err(StartError::Thread)?;
         let timeout = config.request_timeout;
         let (node_handle, dir) = (node.clone(), config.dir.as_path().into());
@@ -101,6 +112,16 @@ impl EmbeddedEngine {
     /// [`EngineError`] where that does not come about within `timeout`.
     pub async fn wait_ready(&self, timeout: Duration) -> Result<(), EngineError> {
         self.client.with_timeout(timeout).barrier().await
+    }
+
+    /// Takes a snapshot of this node's state now; answers with the last entry that it covers.
+    ///
+    /// # Errors
+    /// [`EngineError::NotDone`] where there is nothing new, or it cannot be kept.
+    pub async fn take_snapshot(&self) -> Result<u64, EngineError> {
+        let taken = self.node.take_snapshot().await;
+        let refused = |error: SnapshotError| EngineError::NotDone { reason: error.to_string() };
+        Ok(taken.map_err(refused)?.index)
     }
 
     /// A client of this node.
@@ -207,9 +228,6 @@ fn persisted(config: &EngineConfig, recovered: Recovered) -> Result<Persisted, S
         (Some(_), Start::New) => return Err(StartError::AlreadyUsed { dir: dir() }),
         (None, Start::Existing) => return Err(StartError::Empty { dir: dir() }),
         (Some(found), Start::Existing | Start::NewOrExisting) => {
-            if found.snapshot.is_some() {
-                return Err(StartError::Snapshot { dir: dir() });
-            }
             let founded = founders(found);
             if founded != given {
                 return Err(StartError::Members { dir: dir(), founded, given });
@@ -220,13 +238,11 @@ fn persisted(config: &EngineConfig, recovered: Recovered) -> Result<Persisted, S
     Ok(recovered.found_or_bootstrap(Arc::new(Configuration::new(given))))
 }
 
-/// The members in the newest configuration of a log.
+/// The voters in the newest configuration of a log, or of the snapshot that it begins with.
 fn founders(found: &Found) -> Vec<NodeId> {
-    let configurations = found.entries.iter().filter_map(|entry| match entry.payload {
-        Payload::Configuration(configuration) => Some(configuration),
-        Payload::Noop | Payload::Command(_) => None,
-    });
-    configurations.last().map(|newest| newest.voters().to_vec()).unwrap_or_default()
+    let in_log = found.log.configurations().last().map(|(_, members)| members);
+    let in_snapshot = found.snapshot.as_ref().map(|snapshot| &snapshot.configuration);
+    in_log.or(in_snapshot).map(|newest| newest.voters().to_vec()).unwrap_or_default()
 }
 
 /// Carries out what other nodes ask of this one.

@@ -78,12 +78,6 @@ pub enum StartError {
         /// The members in the configuration.
         given: Vec<NodeId>,
     },
-    /// The log starts with a snapshot, which this version cannot restore.
-    #[error("{}: the log starts with a snapshot; open it with a newer version", dir.display())]
-    Snapshot {
-        /// The directory.
-        dir: PathBuf,
-    },
     /// This node is not among the peers.
     #[error("node {node} has no address among the peers")]
     NoAddress {

@@ -75,13 +75,35 @@ pub(crate) fn run(arguments: &WalArguments) -> ExitCode {
 /// A log as it was found.
 enum Log {
     Sound(Summary),
-    Damaged {
-        segment: u64,
-        offset: u64,
-        what: String,
-    },
+    Damaged(Damage),
     /// Not even a segment.
     None,
+}
+
+/// What is damaged, and how.
+enum Damage {
+    Segment { segment: u64, offset: u64, what: String },
+    Snapshot { file: String, what: String },
+}
+
+impl Damage {
+    fn in_json(&self) -> serde_json::Value {
+        match self {
+            Damage::Segment { segment, offset, what } => {
+                json!({"segment": segment, "offset": offset, "what": what})
+            }
+            Damage::Snapshot { file, what } => json!({"snapshot": file, "what": what}),
+        }
+    }
+
+    fn print(&self) {
+        match self {
+            Damage::Segment { segment, offset, what } => {
+                println!("damaged: segment {segment}, byte {offset}: {what}");
+            }
+            Damage::Snapshot { file, what } => println!("damaged: snapshot {file}: {what}"),
+        }
+    }
 }
 
 fn read(disk: &DirectoryDisk) -> Result<Log, WalError> {
@@ -89,8 +111,9 @@ fn read(disk: &DirectoryDisk) -> Result<Log, WalError> {
         Ok(Some(summary)) => Ok(Log::Sound(summary)),
         Ok(None) => Ok(Log::None),
         Err(WalError::Damaged { segment, offset, what }) => {
-            Ok(Log::Damaged { segment, offset, what })
+            Ok(Log::Damaged(Damage::Segment { segment, offset, what }))
         }
+        Err(WalError::Snapshot { file, what }) => Ok(Log::Damaged(Damage::Snapshot { file, what })),
         Err(other) => Err(other),
     }
 }
@@ -114,12 +137,11 @@ fn look(dir: &Path, as_json: bool) -> Result<ExitCode, WalError> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Log::Damaged { segment, offset, what } => {
+        Log::Damaged(damage) => {
             if as_json {
-                let damage = json!({"segment": segment, "offset": offset, "what": what});
-                println!("{}", json!({"sound": false, "damage": damage}));
+                println!("{}", json!({"sound": false, "damage": damage.in_json()}));
             } else {
-                println!("damaged: segment {segment}, byte {offset}: {what}");
+                damage.print();
                 println!("next: quorate wal repair {}", dir.display());
             }
             Ok(ExitCode::from(DAMAGED))
@@ -139,6 +161,8 @@ fn in_json(summary: &Summary) -> serde_json::Value {
         "first_index": first_index,
         "last_index": last.index,
         "last_term": last.term,
+        "snapshot_index": summary.snapshot.map(|snapshot| snapshot.last.index),
+        "snapshot_bytes": summary.snapshot.map(|snapshot| snapshot.len),
         "term": summary.hard_state.term,
         "voted_for": summary.hard_state.voted_for.map(|node| node.get()),
         "torn": summary.is_torn,
@@ -154,6 +178,9 @@ fn print(summary: &Summary) {
     println!("opened       {incarnation} times");
     println!("segments     {} to {}", segments.0, segments.1);
     println!("entries      {first_index} to {}, the last of term {}", last.index, last.term);
+    if let Some(snapshot) = summary.snapshot {
+        println!("snapshot     {} bytes, through {}", snapshot.len, snapshot.last.index);
+    }
     let vote = summary.hard_state.voted_for;
     let vote = vote.map_or("no vote".to_owned(), |node| format!("vote for node {node}"));
     println!("term         {}, {vote}", summary.hard_state.term);
@@ -164,15 +191,15 @@ fn print(summary: &Summary) {
 
 fn repair(dir: &Path, yes: bool) -> Result<ExitCode, WalError> {
     let disk = DirectoryDisk::open_existing(dir)?;
-    let (segment, offset, what) = match read(&disk)? {
+    let damage = match read(&disk)? {
         Log::None => return Ok(no_log(dir)),
         Log::Sound(_) => {
             println!("sound: there is nothing to repair in {}", dir.display());
             return Ok(ExitCode::SUCCESS);
         }
-        Log::Damaged { segment, offset, what } => (segment, offset, what),
+        Log::Damaged(damage) => damage,
     };
-    println!("damaged: segment {segment}, byte {offset}: {what}");
+    damage.print();
     if !yes {
         eprintln!(
             "error: nothing is done without --yes: it moves the log into a folder in {}, and this \

@@ -268,7 +268,10 @@ impl<C: Clock, R: Radio, F: Flash, A: Application> Node<C, R, F, A> {
                 self.reads.push((index, request));
                 self.answer_reads();
             }
-            Action::RoleChanged { .. } | Action::Transferred { .. } | Action::Lease { .. } => {}
+            Action::RoleChanged { .. }
+            | Action::Transferred { .. }
+            | Action::SnapshotWanted { .. }
+            | Action::Lease { .. } => {}
             Action::Misuse(_) => self.stopped = Some(Stopped::Misuse),
             Action::Halt(halt) => self.stopped = Some(Stopped::Halted(halt)),
             Action::Write(write) => self.flash.begin(write),

@@ -220,7 +220,10 @@ impl Node {
                 self.clients.read_ready(request, index);
                 self.clients.answer_reads(self.applied, &self.machine);
             }
-            Action::RoleChanged { .. } | Action::Transferred { .. } | Action::Lease { .. } => {}
+            Action::RoleChanged { .. }
+            | Action::Transferred { .. }
+            | Action::SnapshotWanted { .. }
+            | Action::Lease { .. } => {}
             Action::Misuse(misuse) => return Err(broken(misuse)),
             Action::Halt(halt) => self.halt = Some(halt),
             // Writes: in order of `seq`, which is the order of the channel.

@@ -115,12 +115,15 @@ impl Mirror {
     ///
     /// # Errors
     /// Where it gave back anything else.
-    pub fn recover(&mut self, node: u64, recovered: &Recovered) -> Result<Untold, Violation> {
+    pub fn recover(
+        &mut self,
+        node: u64,
+        recovered: &Recovered,
+        entries: &Entries,
+    ) -> Result<Untold, Violation> {
         let expected = self.describe();
-        let (found, log) = match &recovered.found {
-            Some(found) => (Some(found.hard_state), slots(&found.entries, &mut 0)),
-            None => (None, Vec::new()),
-        };
+        let found = recovered.found.as_ref().map(|found| found.hard_state);
+        let log = slots(entries, &mut 0);
         let mut pending = std::mem::take(&mut self.pending).into_iter();
         let mut kept = 0;
         loop {
@@ -165,13 +168,18 @@ impl Mirror {
             (state.term, state.voted_for) == (term, NodeId::new(whom + 1))
         };
         let holds = match &message.body {
-            Body::PreVoteRequest(_) | Body::PreVoteAnswer(_) => true,
+            Body::PreVoteRequest(_)
+            | Body::PreVoteAnswer(_)
+            | Body::ReadRequest(_)
+            | Body::ReadAnswer(_) => true,
             Body::VoteAnswer(answer) => !answer.granted || vote(to),
             Body::VoteRequest(_) => vote(node),
             // A leader speaks in a term for which its own vote is durable.
-            Body::AppendRequest(_) => vote(node),
+            Body::AppendRequest(_) | Body::TimeoutNow => vote(node),
             Body::AppendAnswer(answer) => match answer.outcome {
-                AppendOutcome::Conflict { .. } | AppendOutcome::Matched { index: 0 } => true,
+                AppendOutcome::Conflict { .. }
+                | AppendOutcome::SnapshotWanted { .. }
+                | AppendOutcome::Matched { index: 0 } => true,
                 AppendOutcome::Matched { index } => {
                     let held = self.term_at(index);
                     let same = theirs(index).is_none_or(|theirs| held == Some(theirs));

@@ -21,7 +21,11 @@ impl Slot {
         let chain = match payload {
             Payload::Noop => mix(start, 1),
             Payload::Configuration(members) => {
-                members.voters().iter().fold(mix(start, 2), |hash, id| mix(hash, id.get()))
+                let learners = members.learners().iter().map(|learner| &learner.id);
+                let parts = [members.voters().len(), members.outgoing().len()];
+                let counted = parts.into_iter().fold(mix(start, 2), |hash, n| mix(hash, n as u64));
+                let all = members.voters().iter().chain(members.outgoing()).chain(learners);
+                all.fold(counted, |hash, id| mix(hash, id.get()))
             }
             Payload::Command(command) => mix_bytes(mix(start, 3), command),
         };

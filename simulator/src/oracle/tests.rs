@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use quorate_core::{
     AppendAnswer, AppendOutcome, AppendRequest, Body, Configuration, Entries, EntryRef, HardState,
-    Index, LogId, Message, NodeId, Payload, RoleKind, Seq, Term, Token, VoteAnswer, VoteRequest,
-    Write, commands,
+    Index, LogId, LogSummary, Message, NodeId, Payload, RoleKind, Seq, Term, Token, VoteAnswer,
+    VoteRequest, Write, commands,
 };
 use quorate_driver::{Found, Recovered};
 
@@ -229,9 +229,17 @@ fn a_vote_that_is_not_durable() {
 fn a_candidacy_or_a_leadership_that_is_not_durable() {
     let mut mirror = Mirror::default();
     durable(&mut mirror, &write(1, state(4, 1), 1, 4, &[]));
-    let asks = Body::VoteRequest(VoteRequest { last: LogId::ZERO, campaign: CAMPAIGN });
+    let asks =
+        Body::VoteRequest(VoteRequest { last: LogId::ZERO, campaign: CAMPAIGN, transfer: false });
     let entries = Entries::new();
-    let append = AppendRequest { prev: LogId::ZERO, commit: 0, round: 1, promise: 1, entries };
+    let append = AppendRequest {
+        prev: LogId::ZERO,
+        commit: 0,
+        round: 1,
+        promise: 1,
+        quiesce: false,
+        entries,
+    };
     for body in [asks, Body::AppendRequest(append)] {
         assert_eq!(mirror.sent(0, 1, &said(4, body.clone()), NO_LOG), Ok(()));
         assert!(mirror.sent(0, 1, &said(5, body), NO_LOG).is_err());
@@ -244,7 +252,7 @@ fn an_acknowledgement_that_is_not_durable() {
     durable(&mut mirror, &write(1, state(4, 0), 1, 4, &["a"]));
     let matched = |index| {
         let outcome = AppendOutcome::Matched { index };
-        said(4, Body::AppendAnswer(AppendAnswer { round: 1, outcome }))
+        said(4, Body::AppendAnswer(AppendAnswer { round: 1, priority: 100, outcome }))
     };
     assert_eq!(mirror.sent(0, 1, &matched(1), |_| Some(4)), Ok(()));
     assert!(mirror.sent(0, 1, &matched(2), NO_LOG).is_err(), "beyond the disk");
@@ -263,20 +271,22 @@ fn a_promise_that_is_not_durable() {
     durable(&mut mirror, &write(1, HardState { promise: 50, ..state(4, 0) }, 1, 4, &[]));
     let answer = |round| {
         let outcome = AppendOutcome::Matched { index: 0 };
-        said(4, Body::AppendAnswer(AppendAnswer { round, outcome }))
+        said(4, Body::AppendAnswer(AppendAnswer { round, priority: 100, outcome }))
     };
     assert_eq!(mirror.confirmed(0, 1, &answer(7), 50), Ok(()));
     assert!(mirror.confirmed(0, 1, &answer(7), 51).is_err());
     assert_eq!(mirror.confirmed(0, 1, &answer(0), 51), Ok(()), "nothing is confirmed");
 }
 
-fn recovered(hard_state: HardState, writes: &[&Write]) -> Recovered {
+fn recovered(hard_state: HardState, writes: &[&Write]) -> (Recovered, Entries) {
     let mut entries = Entries::new();
     for write in writes {
         entries = entries.ending_before(write.truncate_from);
         entries.extend(write.entries.clone()).unwrap();
     }
-    Recovered { incarnation: 2, found: Some(Found { hard_state, snapshot: None, entries }) }
+    let log = LogSummary::of(LogId::ZERO, &entries);
+    let found = Found { hard_state, snapshot: None, log };
+    (Recovered { incarnation: 2, found: Some(found) }, entries)
 }
 
 #[test]
@@ -291,17 +301,18 @@ fn a_store_that_forgets_or_invents() {
         let _ = mirror.begin(&third);
         mirror
     };
+    let recover = |found: (Recovered, Entries)| mirror().recover(0, &found.0, &found.1);
     let kept = |kept, lost| Ok(durable::Untold { kept, lost });
-    assert_eq!(mirror().recover(0, &recovered(state(1, 0), &[&first])), kept(0, 2));
-    assert_eq!(mirror().recover(0, &recovered(state(2, 0), &[&first, &second])), kept(1, 1));
+    assert_eq!(recover(recovered(state(1, 0), &[&first])), kept(0, 2));
+    assert_eq!(recover(recovered(state(2, 0), &[&first, &second])), kept(1, 1));
     let all = recovered(state(3, 1), &[&first, &second, &third]);
-    assert_eq!(mirror().recover(0, &all), kept(2, 0));
+    assert_eq!(recover(all), kept(2, 0));
     let forgotten = Recovered { incarnation: 2, found: None };
-    assert!(mirror().recover(0, &forgotten).is_err());
+    assert!(recover((forgotten, Entries::new())).is_err());
     let half = recovered(state(2, 0), &[&first]);
-    assert!(mirror().recover(0, &half).is_err(), "a hard state without its entries");
+    assert!(recover(half).is_err(), "a hard state without its entries");
     let other = write(2, state(2, 0), 2, 2, &["b", "x"]);
-    assert!(mirror().recover(0, &recovered(state(2, 0), &[&first, &other])).is_err());
+    assert!(recover(recovered(state(2, 0), &[&first, &other])).is_err());
 }
 
 fn committed(names: &[&str]) -> Logs {

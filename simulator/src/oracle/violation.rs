@@ -311,12 +311,12 @@ pub enum Violation {
         message: String,
     },
     /// A node halted, though its disk is well.
-    #[error("node {node} halted: {halt}")]
+    #[error("node {node} halted: {cause}")]
     Halted {
         /// Who.
         node: u64,
         /// Why.
-        halt: quorate_core::Halt,
+        cause: quorate_driver::Cause,
     },
     /// A write failed, though the disk is well.
     #[error("node {node}'s log failed on a disk that works: {error}")]

@@ -1,7 +1,7 @@
 //! What clients do, and how nodes take and answer their requests.
 
 use bytes::Bytes;
-use quorate_core::{Nanos, RequestId};
+use quorate_core::{Consistency, Nanos, RequestId};
 
 use super::{Event, Request, World};
 use crate::{
@@ -99,7 +99,7 @@ impl World {
         self.requests.insert(request, asked);
         self.hash = crate::hash::mix(self.hash, request);
         if pending.ask == Ask::Get {
-            life.driver.read(request, time);
+            life.driver.read(request, Consistency::Linearizable, time);
             return self.pump(to);
         }
         let padding = self.settings.workload.padding_bytes;

@@ -1,8 +1,10 @@
 //! A node's process: how it starts, what comes in, how it ends.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
-use quorate_core::{HardState, NodeId, Timestamp};
-use quorate_driver::{Driver, LogStore};
+use quorate_core::{Entries, HardState, NodeId, Timestamp};
+use quorate_driver::{ApplyJob, Driver, LogStore};
 use quorate_kv::Kv;
 
 use super::{Event, World};
@@ -31,9 +33,12 @@ pub(super) fn probe(
 ) -> Result<(), Violation> {
     let copy = disk.deep_copy();
     copy.lose_power(chance);
-    let (_, recovered) = store::open(&copy, NodeId::of(number + 1), settings)
-        .map_err(|error| Violation::OpenFailed { node: number, error: error.to_string() })?;
-    mirror.clone().recover(number, &recovered).map(|_| ())
+    let failed = |error: String| Violation::OpenFailed { node: number, error };
+    let (mut store, recovered) = store::open(&copy, NodeId::of(number + 1), settings)
+        .map_err(|error| failed(error.to_string()))?;
+    let entries =
+        store::read_all(&mut store, &recovered).map_err(|error| failed(error.to_string()))?;
+    mirror.clone().recover(number, &recovered, &entries).map(|_| ())
 }
 
 /// The core starts with what the disk held; but a group of one may campaign at once.
@@ -65,13 +70,15 @@ impl World {
         if opened.is_err() && node.disk.has_failed() {
             return self.start_failed(number);
         }
-        let (store, recovered) = opened
-            .map_err(|error| Violation::OpenFailed { node: number, error: error.to_string() })?;
+        let failed = |error: String| Violation::OpenFailed { node: number, error };
+        let (mut store, recovered) = opened.map_err(|error| failed(error.to_string()))?;
         node.disk.disarm();
+        let entries =
+            store::read_all(&mut store, &recovered).map_err(|error| failed(error.to_string()))?;
         self.marks.add(Mark::TornBatchMet, u64::from(store.counters().torn));
         self.marks.add(Mark::LastBatchRewritten, u64::from(store.counters().rewritten));
         let mirror = &mut self.oracles.durable[at];
-        let found = mirror.recover(number, &recovered)?;
+        let found = mirror.recover(number, &recovered, &entries)?;
         self.marks.add(Mark::UntoldWriteRecovered, u64::from(found.kept > 0));
         self.marks.add(Mark::PartOfGroupRecovered, u64::from(found.kept > 0 && found.lost > 0));
         self.marks.add(Mark::GroupLost, u64::from(found.kept == 0 && found.lost > 0));
@@ -88,6 +95,7 @@ impl World {
             store,
             machine: Kv::default(),
             writing: None,
+            reading: VecDeque::new(),
             applying: None,
             view: View { commit: 0, ..view },
             tick_at: None,
@@ -309,9 +317,9 @@ impl World {
             return Ok(());
         };
         let Some(job) = node.late.take() else { return Ok(()) };
-        let before = running.driver.raft().status().stale_completions;
+        let before = running.driver.raft().status().drops.stale_completions;
         running.driver.write_done(job.done(Ok(())), time);
-        let dropped = running.driver.raft().status().stale_completions - before;
+        let dropped = running.driver.raft().status().drops.stale_completions - before;
         self.marks.add(Mark::StaleCompletion, dropped);
         self.note(14, number, &[]);
         self.say(|_| format!("node {number} is told of a write of an earlier life"));
@@ -329,9 +337,12 @@ impl World {
         let time = node.clock.read(self.now);
         let Some(running) = &mut node.life else { return Ok(()) };
         let Some(job) = running.applying.take() else { return Ok(()) };
-        let entries = job.entries().clone();
+        let entries = match &job {
+            ApplyJob::Entries(job) => job.entries().clone(),
+            ApplyJob::Install(_) => Entries::new(),
+        };
         let mut judged = Judged { machine: &mut running.machine, answers: Vec::new() };
-        let done = job.run(&mut judged);
+        let done = job.run(&mut running.store, &mut judged);
         for (entry, answer) in entries.iter().zip(judged.answers) {
             self.oracles.machine.applied(number, entry, answer, &self.oracles.log)?;
         }
@@ -342,5 +353,23 @@ impl World {
         let result = self.pump(number);
         self.applying = false;
         result
+    }
+
+    /// The disk has read what it was asked for.
+    pub(super) fn read_done(&mut self, number: u64, life: u64) -> Result<(), Violation> {
+        if self.nodes[number as usize].living(life).is_none()
+            || self.postponed(number, || Event::ReadDone { node: number, life })
+        {
+            return Ok(());
+        }
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(self.now);
+        let Some(running) = &mut node.life else { return Ok(()) };
+        let Some(job) = running.reading.pop_front() else { return Ok(()) };
+        let done = job.run(&mut running.store);
+        running.driver.log_read_done(done, time);
+        self.marks.reach(Mark::LogReadBack);
+        self.note(15, number, &[]);
+        self.pump(number)
     }
 }

@@ -49,6 +49,7 @@ enum Event {
     Tick { node: u64, life: u64, deadline: Timestamp },
     WriteDone { node: u64, life: u64 },
     ApplyDone { node: u64, life: u64 },
+    ReadDone { node: u64, life: u64 },
     Gather { node: u64, life: u64 },
     Restart { node: u64, lives: u64 },
     Fault { planned: usize },
@@ -274,6 +275,7 @@ impl World {
             Event::Tick { node, life, deadline } => self.tick(node, life, deadline),
             Event::WriteDone { node, life } => self.write_done(node, life),
             Event::ApplyDone { node, life } => self.apply_done(node, life),
+            Event::ReadDone { node, life } => self.read_done(node, life),
             Event::Gather { node, life } => self.propose(node, life),
             Event::Restart { node, lives } => self.restart(node, lives),
             Event::Fault { planned } => {
@@ -409,6 +411,7 @@ fn node(choices: &mut Choices, settings: &Settings, number: u64) -> Node {
     config.max_message_bytes = settings.max_message_bytes;
     config.max_inflight_messages = settings.max_inflight_messages;
     config.max_apply_bytes = settings.max_apply_bytes;
+    config.cache_bytes = settings.cache_bytes;
     Node {
         number,
         id,

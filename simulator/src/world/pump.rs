@@ -127,7 +127,10 @@ impl World {
             | Body::PreVoteAnswer(_)
             | Body::VoteAnswer(_)
             | Body::AppendRequest(_)
-            | Body::AppendAnswer(_) => {}
+            | Body::AppendAnswer(_)
+            | Body::TimeoutNow
+            | Body::ReadRequest(_)
+            | Body::ReadAnswer(_) => {}
         }
     }
 
@@ -203,11 +206,15 @@ impl World {
             }
             Outcome::Unknown { request } => self.reply(number, request, Answer::Unknown),
             Outcome::ReadReady { request, index } => self.read_ready(number, request, index)?,
-            Outcome::RoleChanged { .. } => {}
+            Outcome::RoleChanged { .. }
+            | Outcome::Transferred { .. }
+            | Outcome::Lease { .. }
+            | Outcome::SnapshotTaken { .. }
+            | Outcome::SnapshotFailed { .. } => {}
             Outcome::Misuse(misuse) => return Err(Violation::Misuse { node: number, misuse }),
-            Outcome::Halted(halt) => {
+            Outcome::Halted(cause) => {
                 if !self.nodes[number as usize].disk.has_failed() {
-                    return Err(Violation::Halted { node: number, halt });
+                    return Err(Violation::Halted { node: number, cause });
                 }
                 self.halted(number);
             }
@@ -226,7 +233,7 @@ impl World {
         Ok(())
     }
 
-    /// Begins the next write and the next apply.
+    /// Begins the next write, the next apply and what is to be read back.
     fn hand_out(&mut self, number: u64) -> Result<(), Violation> {
         let node = &mut self.nodes[number as usize];
         let life_number = node.lives;
@@ -236,6 +243,13 @@ impl World {
             life.applying = Some(job);
             let delay = self.choices.draw(stream, self.settings.apply_spread + 1);
             self.push(delay, Event::ApplyDone { node: number, life: life_number });
+        }
+        while let Some(life) = &mut self.nodes[number as usize].life
+            && let Some(job) = life.driver.next_log_read()
+        {
+            life.reading.push_back(job);
+            let delay = self.choices.draw(stream, self.settings.write_time + 1);
+            self.push(delay, Event::ReadDone { node: number, life: life_number });
         }
         let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
         let Some(job) = life.driver.next_write() else { return Ok(()) };
@@ -269,6 +283,13 @@ fn hint(reason: Refusal) -> Option<u64> {
         | Refusal::Empty
         | Refusal::NotACommand
         | Refusal::NoQuorum
+        | Refusal::Transferring { .. }
+        | Refusal::TransferTimedOut
+        | Refusal::NoTarget
+        | Refusal::ChangeInFlight { .. }
+        | Refusal::TermNotCommitted
+        | Refusal::Change(_)
+        | Refusal::NoSpace
         | Refusal::Halted => None,
     }
 }

@@ -55,13 +55,14 @@ impl World {
     }
 
     /// How long state machines may take for what was committed before the healing: after a restart
-    /// that is the whole log. While any node does not know all of it to be committed, no time is
+    /// that is the whole log, read back from the disk. While any node does not know all of it to be committed, no time is
     /// added.
     fn work_left(&self) -> Nanos {
         let committed = self.committed_at_healing;
         let knows =
             |node: &Node| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
-        if self.nodes.iter().all(knows) { committed * self.settings.apply_spread } else { 0 }
+        let each = self.settings.apply_spread + self.settings.write_time;
+        if self.nodes.iter().all(knows) { committed * each } else { 0 }
     }
 
     /// What the group still lacks.

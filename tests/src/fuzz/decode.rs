@@ -2,13 +2,14 @@
 
 use bytes::{Bytes, BytesMut};
 use quorate_codec::{
-    decode_frame, decode_message, decode_write, encode_frame, encode_message, encode_write,
+    decode_frame, decode_message, decode_meta, decode_persisted, decode_write, encode_frame,
+    encode_message, encode_meta, encode_persisted, encode_write,
 };
 
 /// The longest body that a frame may have here, in bytes.
 const FRAME_LIMIT: u32 = 1 << 16;
 
-/// Decodes `data` as a message, a write and a stream of frames.
+/// Decodes `data` as a message, a start, a write and a stream of frames.
 ///
 /// # Panics
 /// Where a decoder accepts bytes that the encoder would not write.
@@ -18,6 +19,16 @@ pub fn decode(data: &[u8]) {
     if let Ok(message) = decode_message(bytes.clone()) {
         encode_message(&message, &mut out);
         assert_eq!(out, data, "a message has two forms");
+    }
+    out.clear();
+    if let Ok(persisted) = decode_persisted(bytes.clone()) {
+        encode_persisted(&persisted, &mut out);
+        assert_eq!(out, data, "a start has two forms");
+    }
+    out.clear();
+    if let Ok(meta) = decode_meta(bytes.clone()) {
+        encode_meta(&meta, &mut out);
+        assert_eq!(out, data, "a snapshot's meaning has two forms");
     }
     out.clear();
     if let Ok(write) = decode_write(bytes) {

@@ -2,6 +2,7 @@
 //! run for a while under `cargo test`.
 
 mod decode;
+mod disk;
 mod events;
 mod host;
 mod source;

@@ -9,18 +9,18 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use quorate_codec::{decode_frame, decode_message};
-use quorate_core::{Message, NodeId};
+use quorate_core::NodeId;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::Semaphore,
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
 
 use super::{
-    FRAME_LIMIT, Incoming, Mesh, RAFT, REQUEST, RESPONSE, Responder,
+    Ends, FETCH, FRAME_LIMIT, Incoming, Mesh, OFFER, RAFT, REQUEST, RESPONSE, Responder,
     greeting::{GREETING_BYTES, Greeting, WELCOME},
 };
 
@@ -33,8 +33,6 @@ const STRANGERS_LIMIT: usize = 64;
 const CONNECTION_LIMIT: usize = 256;
 /// What is read at once. Bytes.
 const READ_BYTES: usize = 256 * 1024;
-
-type Deliver = mpsc::Sender<(NodeId, Message)>;
 
 /// Connections that have not said yet who they are, oldest first.
 #[derive(Default)]
@@ -60,8 +58,7 @@ impl Strangers {
 #[derive(Clone)]
 struct Door {
     mesh: Mesh,
-    deliver: Deliver,
-    ask: mpsc::Sender<Incoming>,
+    ends: Ends,
     strangers: Arc<Mutex<Strangers>>,
     places: Arc<Semaphore>,
 }
@@ -72,14 +69,9 @@ impl Door {
     }
 }
 
-pub(super) async fn listen(
-    mesh: Mesh,
-    listener: TcpListener,
-    deliver: Deliver,
-    ask: mpsc::Sender<Incoming>,
-) {
+pub(super) async fn listen(mesh: Mesh, listener: TcpListener, ends: Ends) {
     let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
-    let door = Door { mesh, deliver, ask, strangers: Arc::default(), places };
+    let door = Door { mesh, ends, strangers: Arc::default(), places };
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
@@ -108,7 +100,7 @@ pub(super) async fn listen(
 }
 
 async fn serve(door: &Door, mut stream: TcpStream, number: u64) -> std::io::Result<()> {
-    let Door { mesh, deliver, ask, places, .. } = door;
+    let Door { mesh, ends, places, .. } = door;
     stream.set_nodelay(true)?;
     let greeted = greet(mesh, &mut stream).await;
     door.strangers().waiting.remove(&number);
@@ -121,7 +113,7 @@ async fn serve(door: &Door, mut stream: TcpStream, number: u64) -> std::io::Resu
         loop {
             match decode_frame(&mut buffer, FRAME_LIMIT) {
                 Ok(Some(body)) => {
-                    if !take(mesh, from, body, deliver, ask).await {
+                    if !take(mesh, from, body, ends).await {
                         return refuse(mesh, from, "a frame that no peer sends");
                     }
                 }
@@ -169,13 +161,7 @@ fn refuse(mesh: &Mesh, from: NodeId, why: &str) -> std::io::Result<()> {
 }
 
 /// Takes one frame; false where no peer would send it.
-async fn take(
-    mesh: &Mesh,
-    from: NodeId,
-    mut body: Bytes,
-    deliver: &Deliver,
-    ask: &mpsc::Sender<Incoming>,
-) -> bool {
+async fn take(mesh: &Mesh, from: NodeId, mut body: Bytes, ends: &Ends) -> bool {
     if body.is_empty() {
         return false;
     }
@@ -183,7 +169,13 @@ async fn take(
     if kind == RAFT {
         let Ok(message) = decode_message(body) else { return false };
         // A full inbox holds this connection back, and with it its sender's queue.
-        return deliver.send((from, message)).await.is_ok();
+        return ends.deliver.send((from, message)).await.is_ok();
+    }
+    if kind == OFFER {
+        let Some(offer) = Mesh::read_offer(from, body) else { return false };
+        // It comes again: what is dropped while the node is busy is not missed.
+        let _ = ends.tell.try_send(offer);
+        return true;
     }
     if body.len() < 8 {
         return false;
@@ -192,8 +184,15 @@ async fn take(
     match kind {
         REQUEST => {
             let responder = Responder { to: from, id, mesh: mesh.clone() };
-            ask.send(Incoming { from, body, responder }).await.is_ok()
+            ends.ask.send(Incoming { from, body, responder }).await.is_ok()
         }
+        FETCH => match mesh.read_fetch(from, id, body) {
+            Some(fetch) => {
+                let _ = ends.tell.try_send(fetch);
+                true
+            }
+            None => false,
+        },
         RESPONSE => {
             let mut waiting = mesh.lock_waiting();
             // Nobody answers for another.

@@ -8,6 +8,7 @@
 mod greeting;
 mod incoming;
 mod outgoing;
+mod snapshots;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,6 +23,8 @@ use std::{
 use bytes::{BufMut, Bytes};
 use quorate_codec::{encode_frame, encode_message};
 use quorate_core::{Message, NodeId};
+pub use snapshots::SnapshotFrame;
+pub(crate) use snapshots::{Fetch, Said};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -29,7 +32,7 @@ use tokio::{
 };
 
 /// The version of the mesh's frames; another one is refused.
-pub const WIRE_PROTOCOL: u32 = 1;
+pub const WIRE_PROTOCOL: u32 = 2;
 
 /// Frames that may wait for a peer.
 const PEER_QUEUE: usize = 4 * 1024;
@@ -37,12 +40,16 @@ const PEER_QUEUE: usize = 4 * 1024;
 const INBOX: usize = 4 * 1024;
 /// Requests of other nodes that may wait for the engine.
 const REQUESTS: usize = 4 * 1024;
+/// What other nodes say about snapshots, that may wait for the node.
+const SNAPSHOTS: usize = 64;
 /// The longest frame that is taken. Bytes.
 pub(crate) const FRAME_LIMIT: u32 = 64 * 1024 * 1024;
 
 const RAFT: u8 = 0;
 const REQUEST: u8 = 1;
 const RESPONSE: u8 = 2;
+const OFFER: u8 = 3;
+const FETCH: u8 = 4;
 
 /// Who a node is in its mesh, and where the others are.
 #[derive(Clone, Debug)]
@@ -132,6 +139,14 @@ struct Waiting {
     reply: oneshot::Sender<Bytes>,
 }
 
+/// Where what comes in goes.
+#[derive(Clone)]
+pub(crate) struct Ends {
+    deliver: mpsc::Sender<(NodeId, Message)>,
+    ask: mpsc::Sender<Incoming>,
+    tell: mpsc::Sender<SnapshotFrame>,
+}
+
 /// The node's ends of its mesh.
 pub struct MeshParts {
     /// To send with.
@@ -140,6 +155,8 @@ pub struct MeshParts {
     pub inbox: mpsc::Receiver<(NodeId, Message)>,
     /// What the others' engines ask.
     pub requests: mpsc::Receiver<Incoming>,
+    /// What the others say about snapshots.
+    pub snapshots: mpsc::Receiver<SnapshotFrame>,
 }
 
 impl Mesh {
@@ -163,11 +180,12 @@ impl Mesh {
         let mesh = Mesh { shared: Arc::new(shared) };
         let (deliver, inbox) = mpsc::channel(INBOX);
         let (ask, requests) = mpsc::channel(REQUESTS);
+        let (tell, snapshots) = mpsc::channel(SNAPSHOTS);
         for (peer, address, frames) in outgoing {
             mesh.run(outgoing::run(mesh.clone(), peer, address, frames));
         }
-        mesh.run(incoming::listen(mesh.clone(), listener, deliver, ask));
-        MeshParts { mesh, inbox, requests }
+        mesh.run(incoming::listen(mesh.clone(), listener, Ends { deliver, ask, tell }));
+        MeshParts { mesh, inbox, requests, snapshots }
     }
 
     /// What was dropped so far.
@@ -197,11 +215,21 @@ impl Mesh {
         body: &[u8],
         timeout: Duration,
     ) -> Result<Bytes, RequestError> {
+        self.ask(to, REQUEST, body, timeout).await
+    }
+
+    async fn ask(
+        &self,
+        to: NodeId,
+        kind: u8,
+        body: &[u8],
+        timeout: Duration,
+    ) -> Result<Bytes, RequestError> {
         let id = self.shared.next_request.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         self.lock_waiting().insert(id, Waiting { from: to, reply });
         let _forget = Forget { mesh: self, id };
-        if !self.send_frame(to, REQUEST, id, body) {
+        if !self.send_frame(to, kind, id, body) {
             return Err(RequestError::NotSent(to));
         }
         match tokio::time::timeout(timeout, answer).await {

@@ -10,9 +10,10 @@ use std::{
 };
 
 use quorate_core::{
-    Configuration, Entries, HardState, LogId, NodeId, Payload, Seq, SnapshotMeta, Write, commands,
+    Configuration, Entries, HardState, LogId, LogSummary, NodeId, Payload, Seq, SnapshotMeta,
+    Write, commands,
 };
-use quorate_driver::{Found, LogStore, Recovered};
+use quorate_driver::{Found, LogStore, Recovered, SnapshotId, StoreError};
 use quorate_wal::{Disk, DiskFile, FILL, SECTOR_BYTES, Wal, WalError, WalOptions};
 
 /// Files by name, as the process sees them.
@@ -197,19 +198,79 @@ pub fn write(number: u64, term: u64, from: u64, lens: &[usize]) -> Write {
     }
 }
 
+/// What a log holds, entries included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub found: Found,
+    pub entries: Entries,
+}
+
+/// What an opened log holds: entries are read back from the disk.
+pub fn held<D: Disk + Send>(wal: &mut Wal<D>, recovered: &Recovered) -> Option<Held>
+where
+    D::File: Send,
+{
+    let found = recovered.found.clone()?;
+    let mut entries = Entries::new();
+    let mut next = found.log.base().index + 1;
+    while next <= found.log.last().index {
+        let part = wal.read(next, u64::MAX, 2_000).expect("what was found can be read");
+        next = part.last().expect("a read is not empty").index + 1;
+        entries.extend(part).expect("in order");
+    }
+    if let Some(snapshot) = &found.snapshot {
+        let id = wal.snapshot_find(snapshot.last).expect("what is named is here");
+        let bytes = wal.snapshot_read(id, 0, u64::MAX).expect("it can be read");
+        assert_eq!(bytes, snapshot_bytes(snapshot.last));
+        id.check(&bytes).expect("it is whole");
+    }
+    Some(Held { found, entries })
+}
+
+/// What the next life on this disk finds.
+pub fn found(disk: &MemoryDisk) -> Option<Held> {
+    let (mut wal, recovered) = open(disk).expect("opens");
+    held(&mut wal, &recovered)
+}
+
 /// What writes leave, by the plainest way to say it.
-pub fn twin<'a>(writes: impl IntoIterator<Item = &'a Write>) -> Option<Found> {
-    let mut found: Option<Found> = None;
+pub fn twin<'a>(writes: impl IntoIterator<Item = &'a Write>) -> Option<Held> {
+    let mut twin: Option<(HardState, Option<Arc<SnapshotMeta>>, LogId, Entries)> = None;
     for write in writes {
-        let before = found.take();
-        let (old, snapshot) = before.map(|f| (f.entries, f.snapshot)).unwrap_or_default();
+        let (_, snapshot, base, old) = twin.take().unwrap_or_default();
         let mut entries = old.ending_before(write.truncate_from);
         entries.extend(write.entries.clone()).expect("in order");
-        let entries = entries.starting_at(write.discard_through + 1);
         let snapshot = write.snapshot.clone().or(snapshot);
-        found = Some(Found { hard_state: write.hard_state, snapshot, entries });
+        let place = |id: &LogId| id.index == write.discard_through && id.index > base.index;
+        let entry = entries.iter().map(|entry| entry.log_id).find(place);
+        let head = entry.or(snapshot.as_ref().map(|snapshot| snapshot.last).filter(place));
+        let base = head.unwrap_or(base);
+        let entries = entries.starting_at(base.index + 1);
+        twin = Some((write.hard_state, snapshot, base, entries));
     }
-    found
+    twin.map(|(hard_state, snapshot, base, entries)| {
+        let log = LogSummary::of(base, &entries);
+        Held { found: Found { hard_state, snapshot, log }, entries }
+    })
+}
+
+/// The state after an entry.
+pub fn snapshot_bytes(last: LogId) -> Vec<u8> {
+    vec![last.index as u8; 300 + (last.index * 97 % 2_000) as usize]
+}
+
+/// Keeps the snapshots that a write names.
+pub fn keep_snapshot(wal: &mut impl LogStore, write: &Write) -> Result<(), StoreError> {
+    let Some(snapshot) = &write.snapshot else { return Ok(()) };
+    let bytes = snapshot_bytes(snapshot.last);
+    let id = SnapshotId::of(snapshot.last, &bytes);
+    let mut written = wal.snapshot_begin(id)? as usize;
+    while written < bytes.len() {
+        let end = (written + 700).min(bytes.len());
+        wal.snapshot_write(id, written as u64, &bytes[written..end])?;
+        written = end;
+    }
+    wal.snapshot_finish(id)
 }
 
 /// Five batches over two segments, with a truncation and more than a sector in some.
@@ -227,7 +288,10 @@ pub fn history() -> Vec<Vec<Write>> {
 pub fn written(batches: &[Vec<Write>]) -> MemoryDisk {
     let disk = MemoryDisk::default();
     let (mut wal, _) = open(&disk).expect("opens");
-    batches.iter().for_each(|batch| wal.write(batch).expect("writes"));
+    for batch in batches {
+        batch.iter().for_each(|write| keep_snapshot(&mut wal, write).expect("keeps"));
+        wal.write(batch).expect("writes");
+    }
     disk
 }
 
