@@ -102,6 +102,15 @@ fn happen(group: &mut Group, what: Happening) {
             let to = (to < 128).then(|| id(node(to)));
             group.step(node(number), Input::Transfer { request: 2, to });
         }
+        what => happen_to_logs(group, what),
+    }
+}
+
+/// Snapshots, logs and disks, and whoever hosts them.
+fn happen_to_logs(group: &mut Group, what: Happening) {
+    let size = group.members.len() as u64;
+    let node = |number: u8| u64::from(number) % size + 1;
+    match what {
         Happening::Snapshot(number) => {
             let node = node(number);
             let durable = group.status(node).durable;
@@ -140,6 +149,7 @@ fn happen(group: &mut Group, what: Happening) {
         }
         Happening::Kill(number) => group.kill(node(number)),
         Happening::Restart(number) => restart(group, node(number)),
+        _ => {}
     }
 }
 
@@ -184,9 +194,10 @@ fn begin(size: u64, shuffle: u64) -> Group {
     let mut group = Group::with_config(size, |config| {
         config.cache_bytes = 40;
         config.retain_entries = 2;
-        config.publish_lease = shuffle % 2 == 0;
-        config.priority = if shuffle % 3 == 0 { config.node.get() as u8 * 10 } else { 100 };
-        config.commit_notify_delay = if shuffle % 5 == 0 { MS } else { 0 };
+        config.publish_lease = shuffle.is_multiple_of(2);
+        config.priority =
+            if shuffle.is_multiple_of(3) { config.node.get() as u8 * 10 } else { 100 };
+        config.commit_notify_delay = if shuffle.is_multiple_of(5) { MS } else { 0 };
         config.write_stall_limit = 300 * MS;
     });
     group.shuffle = Some(shuffle);

@@ -181,7 +181,8 @@ impl Group {
     fn do_work(&mut self, node: u64) {
         let member = self.members.get_mut(&node).expect("the node exists");
         let mut applied = None;
-        while let Some(work) = member.work.pop_front_if(|_| !member.hold_work) {
+        while !member.hold_work {
+            let Some(work) = member.work.pop_front() else { break };
             match work {
                 Action::Apply { entries } => {
                     for entry in entries.iter() {
