@@ -95,25 +95,6 @@ fn happen(group: &mut Group, what: Happening) {
         Happening::Propose(number) => drop(group.propose(node(number), "x")),
         Happening::Read(number) => drop(read(group, node(number), Consistency::Linearizable)),
         Happening::LeaseRead(number) => drop(read(group, node(number), Consistency::Lease)),
-        Happening::HoldWrites(number) => group.hold_writes(node(number)),
-        Happening::ReleaseWrites(number) => group.release_writes(node(number)),
-        Happening::Crash(number) => {
-            // What was sent may still arrive.
-            let wire = group.wire.clone();
-            group.crash(node(number));
-            group.wire = wire;
-        }
-        Happening::Kill(number) => group.kill(node(number)),
-        Happening::Restart(number) => restart(group, node(number)),
-        other => host(group, other),
-    }
-}
-
-/// What a host says to its node, and what becomes of snapshots.
-fn host(group: &mut Group, what: Happening) {
-    let size = group.members.len() as u64;
-    let node = |number: u8| u64::from(number) % size + 1;
-    match what {
         Happening::Change(number, what) => {
             let changes = vec![change(what, size)];
             let input = Input::ChangeMembers { request: 1, changes, expected_term: None };
@@ -123,6 +104,15 @@ fn host(group: &mut Group, what: Happening) {
             let to = (to < 128).then(|| id(node(to)));
             group.step(node(number), Input::Transfer { request: 2, to });
         }
+        what => happen_to_logs(group, what),
+    }
+}
+
+/// Snapshots, logs and disks, and whoever hosts them.
+fn happen_to_logs(group: &mut Group, what: Happening) {
+    let size = group.members.len() as u64;
+    let node = |number: u8| u64::from(number) % size + 1;
+    match what {
         Happening::Snapshot(number) => {
             let node = node(number);
             let durable = group.status(node).durable;
@@ -152,7 +142,17 @@ fn host(group: &mut Group, what: Happening) {
         Happening::Space(number, is_low) => {
             group.step(node(number), Input::Space { is_low });
         }
-        other => unreachable!("{other:?} is no business of a host"),
+        Happening::HoldWrites(number) => group.hold_writes(node(number)),
+        Happening::ReleaseWrites(number) => group.release_writes(node(number)),
+        Happening::Crash(number) => {
+            // What was sent may still arrive.
+            let wire = group.wire.clone();
+            group.crash(node(number));
+            group.wire = wire;
+        }
+        Happening::Kill(number) => group.kill(node(number)),
+        Happening::Restart(number) => restart(group, node(number)),
+        _ => {}
     }
 }
 

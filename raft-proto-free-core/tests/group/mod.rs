@@ -78,6 +78,8 @@ pub struct Group {
     pub cut: BTreeSet<(u64, u64)>,
     pub now: u64,
     pub next_request: u64,
+    /// How many steps follow from one another just now.
+    pub depth: u32,
     /// Reads: at which node, and what was committed anywhere when they came in.
     pub reads: BTreeMap<u64, (u64, Index)>,
     /// Across kinds, any order of carrying actions out is allowed: what a draw is made of. None
@@ -122,6 +124,7 @@ impl Group {
             cut: BTreeSet::new(),
             now: 0,
             next_request: 1,
+            depth: 0,
             reads: BTreeMap::new(),
             shuffle: None,
             watch: Watch::default(),
@@ -164,8 +167,11 @@ impl Group {
         if !member.up {
             return Vec::new();
         }
-        let before = Before::of(&member.raft);
-        let actions = member.raft.step(Event { at, input });
+        self.depth += 1;
+        assert!(self.depth < 1_000, "node {node} has itself to answer for ever: {input:?}");
+        let before = Before::of(&self.members[&node].raft);
+        let actions = self.member(node).raft.step(Event { at, input });
+        let member = &self.members[&node];
         member.raft.check().expect("every invariant holds after every step");
         self.watch.stepped(node, &before, &actions, &self.members, &self.reads);
         for action in self.in_some_order(actions.clone()) {
@@ -174,6 +180,7 @@ impl Group {
         self.do_work(node);
         self.answer_log_reads(node);
         self.complete_writes(node);
+        self.depth -= 1;
         actions
     }
 
@@ -181,9 +188,8 @@ impl Group {
     fn do_work(&mut self, node: u64) {
         let member = self.members.get_mut(&node).expect("the node exists");
         let mut applied = None;
-        while !member.hold_work
-            && let Some(work) = member.work.pop_front()
-        {
+        while !member.hold_work {
+            let Some(work) = member.work.pop_front() else { break };
             match work {
                 Action::Apply { entries } => {
                     for entry in entries.iter() {

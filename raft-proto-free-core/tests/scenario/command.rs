@@ -23,9 +23,6 @@ impl Scenario {
             ["expect", "never", claim @ ..] => self.expect_never(Claim::parse(claim)?),
             ["expect", "eventually", claim @ ..] => self.expect_eventually(&Claim::parse(claim)?),
             ["expect", claim @ ..] => self.expect(&Claim::parse(claim)?),
-            ["disk", node, "term", term, "vote", vote, "log", terms @ ..] => {
-                self.disk(node, term, vote, terms)
-            }
             ["tick", node] => self.for_each(node, |scenario, node| scenario.tick(node)),
             ["campaign", node] => self.for_each(node, Self::campaign),
             ["settle"] => self.settle(),
@@ -40,6 +37,35 @@ impl Scenario {
             ["propose", node, words @ ..] if !words.is_empty() => self.propose(node, words),
             ["read", node, name] => self.read(node, name, Consistency::Linearizable),
             ["read", node, name, "lease"] => self.read(node, name, Consistency::Lease),
+            ["join", node] => self.join(node),
+            ["change" | "transfer" | "stop", ..] => self.ask(&words),
+            [
+                "snapshot" | "compact" | "unreachable" | "quiesce" | "want" | "wake" | "space"
+                | "close" | "written" | "excuse",
+                ..,
+            ] => self.tell(&words),
+            ["clock", node, way, ms] => self.clock(node, way, ms),
+            ["knob", node, knob] => self.reconfigure(node, knob),
+            ["partition", parts @ ..] => self.partition(parts),
+            ["cut", link] => {
+                let link = self.link(link)?;
+                self.group.cut.insert(link);
+                Ok(())
+            }
+            ["heal"] => {
+                self.group.heal();
+                Ok(())
+            }
+            words => self.run_below(words),
+        }
+    }
+
+    /// What happens below a node: to its disk, its log store, its state machine, its power.
+    fn run_below(&mut self, words: &[&str]) -> Result<(), String> {
+        match words {
+            ["disk", node, "term", term, "vote", vote, "log", terms @ ..] => {
+                self.disk(node, term, vote, terms)
+            }
             ["writes", "hold", node] => self.for_each(node, |scenario, node| {
                 scenario.group.hold_writes(node);
                 Ok(())
@@ -66,15 +92,6 @@ impl Scenario {
                 scenario.group.release_log_reads(node);
                 Ok(())
             }),
-            ["join", node] => self.join(node),
-            ["change" | "transfer" | "stop", ..] => self.ask(&words),
-            [
-                "snapshot" | "compact" | "unreachable" | "quiesce" | "want" | "wake" | "space"
-                | "close" | "written" | "excuse",
-                ..,
-            ] => self.tell(&words),
-            ["clock", node, way, ms] => self.clock(node, way, ms),
-            ["knob", node, knob] => self.reconfigure(node, knob),
             ["crash", node] => self.for_each(node, |scenario, node| {
                 let wire = scenario.group.wire.clone();
                 scenario.group.crash(node);
@@ -89,16 +106,6 @@ impl Scenario {
                 scenario.restart(node);
                 Ok(())
             }),
-            ["partition", parts @ ..] => self.partition(parts),
-            ["cut", link] => {
-                let link = self.link(link)?;
-                self.group.cut.insert(link);
-                Ok(())
-            }
-            ["heal"] => {
-                self.group.heal();
-                Ok(())
-            }
             _ => Err("there is no such command; docs/scenarios.md lists them".to_owned()),
         }
     }

@@ -22,8 +22,12 @@ pub(crate) struct Scenario {
 pub(crate) fn run(text: &str, shuffle: Option<u64>) -> Result<(), String> {
     let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     match lines.next() {
-        Some((claim, _)) if claim.starts_with("# ") => {}
-        _ => return Err("1: the first line must say the claim, after `# `".to_owned()),
+        Some((claim, _)) if claim.starts_with("# ") && names_its_source(claim) => {}
+        _ => {
+            return Err(
+                "1: the first line must say the claim, after `# `, and its source".to_owned()
+            );
+        }
     }
     let mut scenario: Option<Scenario> = None;
     let mut expectations = 0;
@@ -46,6 +50,14 @@ pub(crate) fn run(text: &str, shuffle: Option<u64>) -> Result<(), String> {
         return Err("1: a scenario without an expectation cannot fail".to_owned());
     }
     Ok(())
+}
+
+/// `… (raft 5.2).`, `… (diss 4.2.2).` or `… (design).`
+fn names_its_source(claim: &str) -> bool {
+    let source = claim.strip_suffix(").").and_then(|claim| claim.rsplit_once(" ("));
+    source.is_some_and(|(_, source)| {
+        source == "design" || source.starts_with("raft ") || source.starts_with("diss ")
+    })
 }
 
 /// `start N [KNOB=VALUE…]`: the nodes 1 to N, a new group.
@@ -126,14 +138,17 @@ impl Scenario {
 pub(crate) fn prove_it_can_fail() -> Result<(), String> {
     let bad = [
         "start 3",
-        "# No expectation.\nstart 3\ncampaign 1",
-        "# A false fact.\nstart 3\ncampaign 1\nexpect role 1 follower",
-        "# An unknown fact.\nstart 3\nexpect mood 1 good",
-        "# An unknown command.\nstart 3\ndance 1\nexpect role 1 follower",
-        "# Seen, but never may be.\nstart 3\nexpect never role 1 leader\ncampaign 1",
-        "# It does not come.\nstart 3\npartition 1 | 2 | 3\nexpect eventually role 1 leader",
-        "# Nothing to deliver.\nstart 3\ndeliver 1>2\nexpect role 1 follower",
-        "# No such node.\nstart 3\ntick 4\nexpect role 1 follower",
+        "# No source.\nstart 3\nexpect role 1 follower",
+        "# No expectation (design).\nstart 3\ncampaign 1",
+        "# A false fact (design).\nstart 3\ncampaign 1\nexpect role 1 follower",
+        "# An unknown fact (design).\nstart 3\nexpect mood 1 good",
+        "# An unknown command (design).\nstart 3\ndance 1\nexpect role 1 follower",
+        "# Seen, but never may be (design).\nstart 3\nexpect never role 1 leader\ncampaign 1",
+        "# It does not come (design).\nstart 3\npartition 1 | 2 | 3\nexpect eventually role 1 leader",
+        "# Nothing to deliver (design).\nstart 3\ndeliver 1>2\nexpect role 1 follower",
+        "# Nothing to drop (design).\nstart 3\ndrop 1>2\nexpect role 1 follower",
+        "# Misuse (design).\nstart 1\nwritten 1 1 99\nexpect role 1 follower",
+        "# No such node (design).\nstart 3\ntick 4\nexpect role 1 follower",
     ];
     for text in bad {
         if run(text, None).is_ok() {
