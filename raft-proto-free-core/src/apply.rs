@@ -24,6 +24,11 @@ impl Raft {
             self.commit.min(durable)
         };
         self.give_snapshot(through, out);
+        if self.awaits_install() {
+            // What comes next is in no log any more: the snapshot that covers it may not be
+            // installed yet.
+            return;
+        }
         while self.given < through && self.unapplied_bytes < self.config.max_unapplied_bytes {
             let (from, most) = (self.given + 1, self.config.max_apply_bytes);
             let Some(entries) = self.log.read(from, through, most) else {
