@@ -10,6 +10,7 @@ use crate::{
     configuration::Seat,
     entries::Payload,
     message::{AppendAnswer, AppendOutcome},
+    peer::Flow,
     raft::Raft,
     role::{Leader, Role},
     status::Drop,
@@ -199,6 +200,13 @@ impl Raft {
         let base = self.log.base().index;
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(peer) = leader.peer(from) else { return };
+        let awaits_snapshot = matches!(peer.flow, Flow::Snapshot { .. });
+        if rejected == base && peer.match_index < base && !awaits_snapshot {
+            // raft:7 a probe names no entry before the base: whatever we thought was under way, the
+            // peer has not even that, and what lies before is gone.
+            self.send_snapshot(from, out);
+            return;
+        }
         if !peer.is_current_conflict(rejected) {
             self.repeat_snapshot(from, out);
             return;
