@@ -18,12 +18,25 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("quorate-wal", &["quorate-driver", "quorate-codec", "quorate-core"]),
     ("quorate-tokio", &["quorate-driver", "quorate-codec", "quorate-core"]),
     ("quorate-kv", &["quorate-driver", "quorate-core"]),
-    ("quorate", &["quorate-tokio", "quorate-wal", "quorate-kv", "quorate-driver", "quorate-core"]),
+    (
+        "quorate",
+        &[
+            "quorate-codec",
+            "quorate-tokio",
+            "quorate-wal",
+            "quorate-kv",
+            "quorate-driver",
+            "quorate-core",
+        ],
+    ),
     (
         "quorate-sim",
         &["quorate-core", "quorate-codec", "quorate-driver", "quorate-wal", "quorate-kv"],
     ),
-    ("quorate-tests", &["quorate", "quorate-core", "quorate-codec", "quorate-sim"]),
+    (
+        "quorate-tests",
+        &["quorate", "quorate-core", "quorate-codec", "quorate-driver", "quorate-sim"],
+    ),
 ];
 
 /// What the core may build on, and nothing else.
