@@ -4,7 +4,7 @@ use quorate_core::{
     AppendRequest, Body, Entries, HardState, LogId, Message, NodeId, Seq, Token, VoteRequest,
     Write, commands,
 };
-use quorate_tests::fuzz::{decode, step};
+use quorate_tests::fuzz::{decode, replay, step};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -105,4 +105,24 @@ fn valid_encodings() -> Vec<Vec<u8>> {
     quorate_codec::encode_write(&write, &mut out);
     all.push(out);
     all
+}
+
+#[test]
+fn any_trace_does_no_harm_and_a_recorded_one_is_answered_the_same() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for _ in 0..3_000 {
+        replay(&bytes(&mut rng, 1_000));
+    }
+    // Close to a real one.
+    let real = std::fs::read(
+        quorate_tests::planted::repository().join("tests/traces/group-of-three.trace"),
+    )
+    .expect("it is committed");
+    for _ in 0..1_000 {
+        let mut data = real.clone();
+        let (place, byte) = (rng.next_u32() as usize % data.len(), rng.next_u32() as u8);
+        data[place] = byte;
+        data.truncate(place + 1 + rng.next_u32() as usize % 2_000);
+        let _ = quorate_driver::replay(&data[..]);
+    }
 }

@@ -18,14 +18,27 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("quorate-wal", &["quorate-driver", "quorate-codec", "quorate-core"]),
     ("quorate-tokio", &["quorate-driver", "quorate-codec", "quorate-core"]),
     ("quorate-kv", &["quorate-driver", "quorate-core"]),
-    ("quorate", &["quorate-tokio", "quorate-wal", "quorate-kv", "quorate-driver", "quorate-core"]),
+    (
+        "quorate",
+        &[
+            "quorate-codec",
+            "quorate-tokio",
+            "quorate-wal",
+            "quorate-kv",
+            "quorate-driver",
+            "quorate-core",
+        ],
+    ),
     (
         "quorate-sim",
         &["quorate-core", "quorate-codec", "quorate-driver", "quorate-wal", "quorate-kv"],
     ),
+    (
+        "quorate-tests",
+        &["quorate", "quorate-core", "quorate-codec", "quorate-driver", "quorate-sim"],
+    ),
     ("quorate-bench-harness", &[]),
     ("quorate-bench", &["quorate-bench-harness", "quorate-core"]),
-    ("quorate-tests", &["quorate", "quorate-core", "quorate-codec", "quorate-sim"]),
     ("embed-threads", &["quorate-core"]),
     ("embed-bare", &["quorate-core"]),
 ];

@@ -61,6 +61,11 @@ impl Reader {
         Ok(self.left.split_to(len as usize))
     }
 
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> Bytes {
+        std::mem::take(&mut self.left)
+    }
+
     pub(crate) fn log_id(&mut self, what: &'static str) -> Result<LogId, DecodeError> {
         Ok(LogId::new(self.u64(what)?, self.u64(what)?))
     }

@@ -23,12 +23,16 @@ pub(crate) fn put_configuration(out: &mut Vec<u8>, members: &Configuration) {
     }
     for learner in members.learners() {
         put_node(out, Some(learner.id));
-        match learner.promotion {
-            Promotion::OnDemand => out.push(ON_DEMAND),
-            Promotion::WhenCaughtUp { max_lag } => {
-                out.push(WHEN_CAUGHT_UP);
-                put_u64(out, max_lag);
-            }
+        put_promotion(out, learner.promotion);
+    }
+}
+
+pub(crate) fn put_promotion(out: &mut Vec<u8>, promotion: Promotion) {
+    match promotion {
+        Promotion::OnDemand => out.push(ON_DEMAND),
+        Promotion::WhenCaughtUp { max_lag } => {
+            out.push(WHEN_CAUGHT_UP);
+            put_u64(out, max_lag);
         }
     }
 }

@@ -10,14 +10,19 @@
 //! voters, outgoing voters and learners (1 each), their names (8 each), a learner's followed by when
 //! it is promoted.
 
+mod action;
 mod bytes;
 mod checksum;
+mod config;
 mod configuration;
 mod entries;
 mod error;
+mod event;
 mod frame;
 mod message;
+mod notice;
 mod persisted;
+mod trace;
 mod write;
 
 pub use checksum::Checksum;
@@ -26,6 +31,10 @@ pub use error::DecodeError;
 pub use frame::{FRAME_HEADER_BYTES, FrameError, decode_frame, encode_frame};
 pub use message::{decode_message, encode_message};
 pub use persisted::{decode_persisted, encode_persisted};
+pub use trace::{
+    TRACE_FORMAT, TRACE_RECORD_LIMIT, TraceError, TraceReader, TraceRecord, TraceStart,
+    decode_actions, encode_actions, encode_trace_record, encode_trace_start,
+};
 pub use write::{decode_write, encode_write};
 
 /// The version of messages.

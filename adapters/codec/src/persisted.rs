@@ -24,6 +24,10 @@ const CONFIGURATION_BYTES: u64 = 13;
 /// Appends the encoding of `persisted` to `out`. Equal values give equal bytes.
 pub fn encode_persisted(persisted: &Persisted, out: &mut Vec<u8>) {
     out.push(DISK_VERSION);
+    put_persisted(out, persisted);
+}
+
+pub(crate) fn put_persisted(out: &mut Vec<u8>, persisted: &Persisted) {
     match persisted {
         Persisted::Bootstrap { configuration, incarnation } => {
             out.push(BOOTSTRAP);
@@ -52,25 +56,29 @@ pub fn encode_persisted(persisted: &Persisted, out: &mut Vec<u8>) {
 pub fn decode_persisted(bytes: Bytes) -> Result<Persisted, DecodeError> {
     let mut reader = Reader::new(bytes);
     reader.version(DISK_VERSION)?;
+    let found = persisted(&mut reader)?;
+    reader.finish()?;
+    Ok(found)
+}
+
+pub(crate) fn persisted(reader: &mut Reader) -> Result<Persisted, DecodeError> {
     let kind = reader.u8("kind of a start")?;
     let incarnation = reader.u64("incarnation")?;
-    let found = match kind {
+    Ok(match kind {
         BOOTSTRAP => {
-            let configuration = Arc::new(configuration(&mut reader)?);
+            let configuration = Arc::new(configuration(reader)?);
             Persisted::Bootstrap { configuration, incarnation }
         }
         JOIN => Persisted::Join { incarnation },
         LOADED => Persisted::Loaded {
             incarnation,
-            hard_state: hard_state(&mut reader)?,
-            snapshot: snapshot(&mut reader)?,
-            log: summary(&mut reader)?,
+            hard_state: hard_state(reader)?,
+            snapshot: snapshot(reader)?,
+            log: summary(reader)?,
             applied: reader.u64("applied")?,
         },
         tag => return Err(DecodeError::Tag { what: "kind of a start", tag }),
-    };
-    reader.finish()?;
-    Ok(found)
+    })
 }
 
 fn put_summary(out: &mut Vec<u8>, log: &LogSummary) {

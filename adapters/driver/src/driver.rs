@@ -6,6 +6,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use quorate_codec::TraceStart;
 use quorate_core::{
     Action, Config, Entries, Event, Halt, Index, Input, LogFound, LogId, Message, NodeId,
     Persisted, Raft, Refusal, RequestId, RestoreError, Seq, SnapshotMeta, Timestamp, Write,
@@ -14,6 +15,7 @@ use quorate_core::{
 use crate::{
     Cause, Outcome, SnapshotSend, StoreError,
     jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob},
+    record::{Recorder, Tap},
     snapshot::Snapshots,
     waiting::Waiting,
     work::{ApplyDone, ApplyJob, Done, EntriesJob, InstallJob, NotInstalled},
@@ -49,6 +51,7 @@ pub struct Driver<R> {
     sends: Vec<(NodeId, Message)>,
     outcomes: Vec<Outcome<R>>,
     pub(crate) waiting: Waiting,
+    tap: Tap,
     /// Why the node stopped, or is about to.
     cause: Option<Cause>,
     halted: bool,
@@ -64,6 +67,31 @@ impl<R: Clone> Driver<R> {
         config: impl Into<Arc<Config>>,
         persisted: Persisted,
         now: Timestamp,
+    ) -> Result<Driver<R>, RestoreError> {
+        Driver::begin(config.into(), persisted, now, None)
+    }
+
+    /// As [`Driver::restore`], and records everything that the node is told from the start.
+    ///
+    /// # Errors
+    /// As [`Raft::restore`].
+    pub fn restore_recorded(
+        config: impl Into<Arc<Config>>,
+        persisted: Persisted,
+        now: Timestamp,
+        mut recorder: Recorder,
+    ) -> Result<Driver<R>, RestoreError> {
+        let config = config.into();
+        let start = TraceStart { config, persisted, at: now };
+        recorder.start(&start);
+        Driver::begin(start.config, start.persisted, now, Some(Box::new(recorder)))
+    }
+
+    fn begin(
+        config: Arc<Config>,
+        persisted: Persisted,
+        now: Timestamp,
+        recorder: Option<Box<Recorder>>,
     ) -> Result<Driver<R>, RestoreError> {
         let (applied, incarnation) = match &persisted {
             Persisted::Bootstrap { incarnation, .. } | Persisted::Join { incarnation } => {
@@ -87,6 +115,7 @@ impl<R: Clone> Driver<R> {
             sends: Vec::new(),
             outcomes: Vec::new(),
             waiting: Waiting::default(),
+            tap: Tap(recorder),
             cause: None,
             halted: false,
         };
@@ -98,6 +127,16 @@ impl<R: Clone> Driver<R> {
     /// The core, to look at.
     pub fn raft(&self) -> &Raft {
         &self.raft
+    }
+
+    /// What records this life, if anything does.
+    pub fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.tap.0.as_deref_mut()
+    }
+
+    /// Ends the recording: what was recorded until now is a trace of its own.
+    pub fn stop_recording(&mut self) -> Option<Recorder> {
+        self.tap.0.take().map(|recorder| *recorder)
     }
 
     /// When [`Input::Tick`] is due.
@@ -264,7 +303,13 @@ impl<R: Clone> Driver<R> {
 
     /// Steps the core, and leaves its actions to be taken in by [`Driver::route`].
     pub(crate) fn step_core(&mut self, input: Input, at: Timestamp) {
-        self.raft.step_into(Event { at, input }, &mut self.actions);
+        let event = Event { at, input };
+        let Some(recorder) = &mut self.tap.0 else {
+            return self.raft.step_into(event, &mut self.actions);
+        };
+        let before = self.actions.len();
+        self.raft.step_into(event.clone(), &mut self.actions);
+        recorder.step(&event, &self.actions[before..]);
     }
 
     pub(crate) fn route(&mut self) {

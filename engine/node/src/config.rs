@@ -46,6 +46,9 @@ pub struct EngineConfig {
     /// Entries that stay in the log behind a snapshot, so that a node that lags a little needs
     /// none. Default 10,000.
     pub retain_entries: u64,
+    /// Where everything that the node is told is recorded, for `quorate replay`; an existing file is
+    /// replaced. Default none.
+    pub record_to: Option<PathBuf>,
 }
 
 impl EngineConfig {
@@ -63,6 +66,7 @@ impl EngineConfig {
             segment_bytes: 16 * 1024 * 1024,
             snapshot_every_entries: SnapshotPolicy::default().every_entries,
             retain_entries: 10_000,
+            record_to: None,
         }
     }
 

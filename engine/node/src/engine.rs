@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use quorate_core::{Configuration, NodeId, Persisted};
-use quorate_driver::{Driver, Found, Recovered};
+use quorate_driver::{Driver, Found, Recorder, Recovered};
 use quorate_kv::{Kv, Response};
 use quorate_tokio::{
     Clock, Incoming, Mesh, MeshOptions, MeshParts, NodeHandle, NodeParts, NodeStatus,
@@ -76,8 +76,12 @@ impl EmbeddedEngine {
         let (wal, recovered) = open_log(&config).await?;
         let persisted = persisted(&config, recovered)?;
         let clock = Clock::new();
-        let driver = Driver::restore(core, persisted, clock.now())
-            .map_err(|source| StartError::Restore { dir: config.dir.clone(), source })?;
+        let driver = match recorder(&config)? {
+            Some(recorder) => Driver::restore_recorded(core, persisted, clock.now(), recorder),
+            None => Driver::restore(core, persisted, clock.now()),
+        };
+        let driver =
+            driver.map_err(|source| StartError::Restore { dir: config.dir.clone(), source })?;
         let kv = Arc::new(RwLock::new(Kv::default()));
         let mesh = listener.map(|listener| Mesh::start(listener, mesh_options(&config)));
         let (mesh, inbox, requests, snapshots) = match mesh {
@@ -196,6 +200,15 @@ fn address(config: &EngineConfig) -> Result<Option<SocketAddr>, StartError> {
     }
     let node = config.node;
     config.peers.get(&node).copied().map(Some).ok_or(StartError::NoAddress { node })
+}
+
+/// Where the node's life is recorded, if it is.
+fn recorder(config: &EngineConfig) -> Result<Option<Recorder>, StartError> {
+    let Some(file) = config.record_to.clone() else { return Ok(None) };
+    match std::fs::File::create(&file) {
+        Ok(opened) => Ok(Some(Recorder::new(opened))),
+        Err(source) => Err(StartError::Record { file, source }),
+    }
 }
 
 fn mesh_options(config: &EngineConfig) -> MeshOptions {

@@ -92,6 +92,14 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// What the node is told cannot be recorded.
+    #[error("cannot record to {}: {source}; name a file that can be written", file.display())]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The system starts no thread.
     #[error("cannot start the store's thread: {0}")]
     Thread(std::io::Error),

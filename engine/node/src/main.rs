@@ -1,6 +1,7 @@
 //! The binary `quorate`.
 
 mod demo;
+mod replay;
 mod wal;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ struct Arguments {
 enum Command {
     /// Three durable nodes in this process: write, kill the leader, take over, restart, count losses.
     Demo(demo::DemoArguments),
+    /// Steps a recorded run again, and compares what the node answers.
+    Replay(replay::ReplayArguments),
     /// A node's log: check it, or set a damaged one aside.
     Wal(wal::WalArguments),
 }
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match arguments.command {
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Wal(arguments) => wal::run(&arguments),
     }
 }

@@ -8,7 +8,10 @@ use quorate_core::{
     SnapshotMeta, Term, Timestamp, Token, Write,
 };
 
-use super::disk::{Disk, LogRead};
+use super::{
+    disk::{Disk, LogRead},
+    replay::Tape,
+};
 
 const NODE: NodeId = NodeId::of(1);
 
@@ -61,6 +64,8 @@ pub(super) struct Host {
     /// The campaign that the node last asked for.
     pub(super) campaign: Token,
     pub(super) reached: Reached,
+    /// This life, as a trace.
+    pub(super) tape: Tape,
 }
 
 impl Host {
@@ -72,6 +77,7 @@ impl Host {
             let configuration = Arc::new(Configuration::new((1..=voters).map(NodeId::of)));
             Persisted::Bootstrap { configuration, incarnation: 1 }
         };
+        let tape = Tape::new(config(), persisted.clone(), 0);
         let raft = Raft::restore(config(), persisted, Timestamp(0)).expect("a new group starts");
         let mut host = Host {
             raft,
@@ -87,6 +93,7 @@ impl Host {
             is_over: false,
             campaign: Token::default(),
             reached: Reached::default(),
+            tape,
         };
         host.step(Input::Tick);
         host.complete(u64::MAX);
@@ -101,6 +108,7 @@ impl Host {
         let event = Event { at: Timestamp(self.now), input };
         let mut twin = self.raft.clone();
         let actions = self.raft.step(event.clone());
+        self.tape.note(&event, &actions);
         assert_eq!(actions, twin.step(ungrouped(event)), "the same event, other actions");
         assert_eq!(self.raft, twin, "the same event, another state");
         self.raft.check().expect("every invariant holds after every step");
@@ -306,6 +314,8 @@ impl Host {
         self.life += 1;
         self.applied = if keeps_state { self.applied } else { 0 };
         let persisted = self.disk.load(self.life, self.applied);
+        self.tape.judge();
+        self.tape = Tape::new(config(), persisted.clone(), self.now);
         self.raft = match Raft::restore(config(), persisted, Timestamp(self.now)) {
             Ok(raft) => raft,
             Err(RestoreError::UnknownProtocol { .. }) => {

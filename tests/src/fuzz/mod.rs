@@ -5,9 +5,11 @@ mod decode;
 mod disk;
 mod events;
 mod host;
+mod replay;
 mod source;
 mod step;
 
 pub use decode::decode;
 pub use host::Reached;
+pub use replay::replay;
 pub use step::step;

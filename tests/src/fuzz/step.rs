@@ -21,13 +21,18 @@ const MAX_EVENTS: usize = 512;
 pub fn step(data: &[u8]) -> Reached {
     let mut source = Source::new(data);
     let mut host = Host::new(source.below(6));
+    live(&mut host, &mut source);
+    host.reached
+}
+
+/// Lets a node live through a list of events.
+pub(super) fn live(host: &mut Host, source: &mut Source<'_>) {
     for _ in 0..MAX_EVENTS {
         if source.is_empty() {
-            break;
+            return;
         }
-        event(&mut host, &mut source);
+        event(host, source);
     }
-    host.reached
 }
 
 fn event(host: &mut Host, source: &mut Source<'_>) {
