@@ -13,6 +13,7 @@ use crate::{
     write::{put_write, write},
 };
 
+#[allow(clippy::too_many_lines, reason = "one arm a kind, and each is short")]
 pub(crate) fn put_action(out: &mut Vec<u8>, action: &Action) {
     match action {
         Action::Accepted { request, log_id } => {

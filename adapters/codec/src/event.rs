@@ -27,6 +27,7 @@ pub(crate) fn event(reader: &mut Reader) -> Result<Event, DecodeError> {
     Ok(Event { at: Timestamp(reader.u64("time")?), input: input(reader)? })
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm a kind, and each is short")]
 fn put_input(out: &mut Vec<u8>, input: &Input) {
     match input {
         Input::Tick => out.push(0),
