@@ -1,10 +1,10 @@
 //! What a node wants done.
 
-use quorate_core::{Action, RoleKind, Timestamp};
+use quorate_core::{Action, RoleKind, SnapshotMeta, Timestamp, Token};
 
 use crate::{
     DecodeError,
-    bytes::{Reader, put_log_id, put_node, put_token, put_u64},
+    bytes::{Reader, put_log_id, put_node, put_numbers, put_u64},
     configuration::{meta, put_meta},
     entries::{entries, put_entries},
     event::{option, put_option},
@@ -17,30 +17,20 @@ use crate::{
 pub(crate) fn put_action(out: &mut Vec<u8>, action: &Action) {
     match action {
         Action::Accepted { request, log_id } => {
-            out.push(0);
-            put_u64(out, *request);
+            put_numbers(out, 0, [*request]);
             put_log_id(out, *log_id);
         }
         Action::Refused { request, reason } => {
-            out.push(1);
-            put_u64(out, *request);
+            put_numbers(out, 1, [*request]);
             put_refusal(out, *reason);
         }
-        Action::ReadReady { request, index } => {
-            out.push(2);
-            put_u64(out, *request);
-            put_u64(out, *index);
-        }
+        Action::ReadReady { request, index } => put_numbers(out, 2, [*request, *index]),
         Action::RoleChanged { role, term, leader } => {
-            out.push(3);
-            put_role(out, *role);
+            out.extend([3, role_tag(*role)]);
             put_u64(out, *term);
             put_node(out, *leader);
         }
-        Action::Transferred { request } => {
-            out.push(4);
-            put_u64(out, *request);
-        }
+        Action::Transferred { request } => put_numbers(out, 4, [*request]),
         Action::Lease { until } => {
             out.push(5);
             put_option(out, until.map(|until| until.0));
@@ -61,29 +51,18 @@ pub(crate) fn put_action(out: &mut Vec<u8>, action: &Action) {
             out.push(9);
             put_entries(out, entries);
         }
-        Action::Install { meta } => {
-            out.push(10);
-            put_meta(out, meta);
-        }
-        Action::Discard { meta } => {
-            out.push(11);
-            put_meta(out, meta);
-        }
+        Action::Install { meta } => put_snapshot_action(out, 10, meta),
+        Action::Discard { meta } => put_snapshot_action(out, 11, meta),
         Action::ReadLog { token, from, through, last_term, max_bytes } => {
-            out.push(12);
-            put_token(out, *token);
-            let numbers = [from, through, last_term, max_bytes];
-            numbers.into_iter().for_each(|number| put_u64(out, *number));
+            let Token { incarnation, number } = *token;
+            put_numbers(out, 12, [incarnation, number, *from, *through, *last_term, *max_bytes]);
         }
         Action::SendSnapshot { to, term, meta } => {
-            out.push(13);
-            put_node(out, Some(*to));
-            put_u64(out, *term);
+            put_numbers(out, 13, [to.get(), *term]);
             put_meta(out, meta);
         }
         Action::Send { to, message } => {
-            out.push(14);
-            put_node(out, Some(*to));
+            put_numbers(out, 14, [to.get()]);
             put_message(out, message);
         }
         Action::SnapshotWanted { beyond } => {
@@ -91,6 +70,11 @@ pub(crate) fn put_action(out: &mut Vec<u8>, action: &Action) {
             put_u64(out, *beyond);
         }
     }
+}
+
+fn put_snapshot_action(out: &mut Vec<u8>, tag: u8, meta: &SnapshotMeta) {
+    out.push(tag);
+    put_meta(out, meta);
 }
 
 pub(crate) fn action(reader: &mut Reader) -> Result<Action, DecodeError> {
@@ -129,13 +113,13 @@ pub(crate) fn action(reader: &mut Reader) -> Result<Action, DecodeError> {
     })
 }
 
-fn put_role(out: &mut Vec<u8>, role: RoleKind) {
-    out.push(match role {
+fn role_tag(role: RoleKind) -> u8 {
+    match role {
         RoleKind::Follower => 0,
         RoleKind::PreCandidate => 1,
         RoleKind::Candidate => 2,
         RoleKind::Leader => 3,
-    });
+    }
 }
 
 fn role(reader: &mut Reader) -> Result<RoleKind, DecodeError> {

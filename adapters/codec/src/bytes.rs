@@ -120,6 +120,12 @@ pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
+/// A tag and the numbers behind it.
+pub(crate) fn put_numbers<const N: usize>(out: &mut Vec<u8>, tag: u8, numbers: [u64; N]) {
+    out.push(tag);
+    numbers.into_iter().for_each(|number| put_u64(out, number));
+}
+
 pub(crate) fn put_log_id(out: &mut Vec<u8>, log_id: LogId) {
     put_u64(out, log_id.term);
     put_u64(out, log_id.index);

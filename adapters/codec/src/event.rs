@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use quorate_core::{Commands, Event, Input, LogFound, MemberChange, Payload, Timestamp};
+use quorate_core::{Commands, Event, Input, LogFound, MemberChange, Payload, Timestamp, Token};
 
 use crate::{
     DecodeError,
-    bytes::{Reader, put_node, put_token, put_u16, put_u64},
+    bytes::{Reader, put_node, put_numbers, put_u16, put_u64},
     config::{config, put_config},
     configuration::{meta, promotion, put_meta, put_promotion},
     entries::{entries, payload, put_entries, put_payload},
@@ -29,73 +29,48 @@ pub(crate) fn event(reader: &mut Reader) -> Result<Event, DecodeError> {
 
 #[allow(clippy::too_many_lines, reason = "one arm a kind, and each is short")]
 fn put_input(out: &mut Vec<u8>, input: &Input) {
+    let token = |token: Token| [token.incarnation, token.number];
     match input {
         Input::Tick => out.push(0),
         Input::Receive { from, message } => {
-            out.push(1);
-            put_node(out, Some(*from));
+            put_numbers(out, 1, [from.get()]);
             put_message(out, message);
         }
         Input::Propose { request, commands, expected_term } => {
-            out.push(2);
-            put_u64(out, *request);
+            put_numbers(out, 2, [*request]);
             put_option(out, *expected_term);
             put_u64(out, commands.len() as u64);
             commands.iter().for_each(|payload| put_payload(out, payload));
         }
         Input::Read { request, consistency } => {
-            out.push(3);
-            put_u64(out, *request);
+            put_numbers(out, 3, [*request]);
             put_consistency(out, *consistency);
         }
         Input::ChangeMembers { request, changes, expected_term } => {
-            out.push(4);
-            put_u64(out, *request);
+            put_numbers(out, 4, [*request]);
             put_option(out, *expected_term);
             put_u64(out, changes.len() as u64);
             changes.iter().for_each(|change| put_change(out, *change));
         }
         Input::Transfer { request, to } => {
-            out.push(5);
-            put_u64(out, *request);
+            put_numbers(out, 5, [*request]);
             put_node(out, *to);
         }
-        Input::Written { seq } => {
-            out.push(6);
-            put_token(out, *seq);
-        }
-        Input::WriteFailed { seq } => {
-            out.push(7);
-            put_token(out, *seq);
-        }
-        Input::Applied { index } => {
-            out.push(8);
-            put_u64(out, *index);
-        }
-        Input::LogRead { token, found } => {
-            out.push(9);
-            put_token(out, *token);
+        Input::Written { seq } => put_numbers(out, 6, token(*seq)),
+        Input::WriteFailed { seq } => put_numbers(out, 7, token(*seq)),
+        Input::Applied { index } => put_numbers(out, 8, [*index]),
+        Input::LogRead { token: of, found } => {
+            put_numbers(out, 9, token(*of));
             put_found(out, found);
         }
-        Input::SnapshotTaken { index } => {
-            out.push(10);
-            put_u64(out, *index);
-        }
+        Input::SnapshotTaken { index } => put_numbers(out, 10, [*index]),
         Input::SnapshotReceived { term, meta } => {
-            out.push(11);
-            put_u64(out, *term);
+            put_numbers(out, 11, [*term]);
             put_meta(out, meta);
         }
-        Input::PeerUnreachable { peer } => {
-            out.push(12);
-            put_node(out, Some(*peer));
-        }
+        Input::PeerUnreachable { peer } => put_numbers(out, 12, [peer.get()]),
         Input::LeaseClosed => out.push(13),
-        Input::Retain { entries, bytes } => {
-            out.push(14);
-            put_u64(out, *entries);
-            put_u64(out, *bytes);
-        }
+        Input::Retain { entries, bytes } => put_numbers(out, 14, [*entries, *bytes]),
         Input::Space { is_low } => out.extend([15, u8::from(*is_low)]),
         Input::Reconfigure { config } => {
             out.push(16);

@@ -13,7 +13,7 @@ use quorate_core::{
 };
 
 use crate::{
-    Cause, Outcome, SnapshotSend, StoreError,
+    Cause, ContractChecker, Outcome, SnapshotSend, StoreError,
     jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob},
     record::{Recorder, Tap},
     snapshot::Snapshots,
@@ -68,7 +68,7 @@ impl<R: Clone> Driver<R> {
         persisted: Persisted,
         now: Timestamp,
     ) -> Result<Driver<R>, RestoreError> {
-        Driver::begin(config.into(), persisted, now, None)
+        Driver::begin(config.into(), persisted, now, Tap::default())
     }
 
     /// As [`Driver::restore`], and records everything that the node is told from the start.
@@ -84,14 +84,29 @@ impl<R: Clone> Driver<R> {
         let config = config.into();
         let start = TraceStart { config, persisted, at: now };
         recorder.start(&start);
-        Driver::begin(start.config, start.persisted, now, Some(Box::new(recorder)))
+        let tap = Tap { recorder: Some(Box::new(recorder)), ..Tap::default() };
+        Driver::begin(start.config, start.persisted, now, tap)
+    }
+
+    /// As [`Driver::restore`], and holds the host to the contract: for tests.
+    ///
+    /// # Errors
+    /// As [`Raft::restore`].
+    pub fn restore_checked(
+        config: impl Into<Arc<Config>>,
+        persisted: Persisted,
+        now: Timestamp,
+        checker: &ContractChecker,
+    ) -> Result<Driver<R>, RestoreError> {
+        let tap = Tap { checker: Some(checker.clone()), ..Tap::default() };
+        Driver::begin(config.into(), persisted, now, tap)
     }
 
     fn begin(
         config: Arc<Config>,
         persisted: Persisted,
         now: Timestamp,
-        recorder: Option<Box<Recorder>>,
+        tap: Tap,
     ) -> Result<Driver<R>, RestoreError> {
         let (applied, incarnation) = match &persisted {
             Persisted::Bootstrap { incarnation, .. } | Persisted::Join { incarnation } => {
@@ -115,7 +130,7 @@ impl<R: Clone> Driver<R> {
             sends: Vec::new(),
             outcomes: Vec::new(),
             waiting: Waiting::default(),
-            tap: Tap(recorder),
+            tap,
             cause: None,
             halted: false,
         };
@@ -131,12 +146,12 @@ impl<R: Clone> Driver<R> {
 
     /// What records this life, if anything does.
     pub fn recorder(&mut self) -> Option<&mut Recorder> {
-        self.tap.0.as_deref_mut()
+        self.tap.recorder.as_deref_mut()
     }
 
     /// Ends the recording: what was recorded until now is a trace of its own.
     pub fn stop_recording(&mut self) -> Option<Recorder> {
-        self.tap.0.take().map(|recorder| *recorder)
+        self.tap.recorder.take().map(|recorder| *recorder)
     }
 
     /// When [`Input::Tick`] is due.
@@ -304,12 +319,12 @@ impl<R: Clone> Driver<R> {
     /// Steps the core, and leaves its actions to be taken in by [`Driver::route`].
     pub(crate) fn step_core(&mut self, input: Input, at: Timestamp) {
         let event = Event { at, input };
-        let Some(recorder) = &mut self.tap.0 else {
+        if !self.tap.is_open() {
             return self.raft.step_into(event, &mut self.actions);
-        };
+        }
         let before = self.actions.len();
         self.raft.step_into(event.clone(), &mut self.actions);
-        recorder.step(&event, &self.actions[before..]);
+        self.tap.step(&event, &self.actions[before..]);
     }
 
     pub(crate) fn route(&mut self) {

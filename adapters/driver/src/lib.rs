@@ -3,6 +3,8 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod checked;
+mod contract;
 mod driver;
 mod inputs;
 mod jobs;
@@ -18,6 +20,8 @@ mod work;
 
 pub mod conformance;
 
+pub use checked::{CheckedMachine, CheckedStore};
+pub use contract::ContractChecker;
 pub use driver::Driver;
 pub use jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob};
 pub use machine::{InstallError, SerializeState, StateMachine};

@@ -6,6 +6,8 @@ use std::{fmt, io};
 use quorate_codec::{TraceStart, encode_actions, encode_trace_record, encode_trace_start};
 use quorate_core::{Action, Event};
 
+use crate::ContractChecker;
+
 /// What is gathered before it is written, unless the recorder is told otherwise. Bytes.
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -117,12 +119,30 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// A driver's recorder. A copy of the driver records nothing: two lives make no trace.
+/// Who listens to a driver's steps. Nobody listens to a copy: two lives make no trace.
 #[derive(Debug, Default)]
-pub(crate) struct Tap(pub(crate) Option<Box<Recorder>>);
+pub(crate) struct Tap {
+    pub(crate) recorder: Option<Box<Recorder>>,
+    pub(crate) checker: Option<ContractChecker>,
+}
+
+impl Tap {
+    pub(crate) fn is_open(&self) -> bool {
+        self.recorder.is_some() || self.checker.is_some()
+    }
+
+    pub(crate) fn step(&mut self, event: &Event, actions: &[Action]) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.step(event, actions);
+        }
+        if let Some(checker) = &self.checker {
+            checker.step(event, actions);
+        }
+    }
+}
 
 impl Clone for Tap {
     fn clone(&self) -> Tap {
-        Tap(None)
+        Tap::default()
     }
 }
