@@ -166,6 +166,7 @@ impl Seen {
             | Input::Reconfigure { .. }
             | Input::Quiesce
             | Input::Wake
+            | Input::RequestSnapshot
             | Input::Stop => {}
         }
     }
@@ -205,6 +206,7 @@ impl Seen {
             | Action::RoleChanged { .. }
             | Action::Transferred { .. }
             | Action::Lease { .. }
+            | Action::SnapshotWanted { .. }
             | Action::Misuse(_)
             | Action::Halt(_)
             | Action::Discard { .. }
