@@ -53,7 +53,9 @@ impl Raft {
     fn give_snapshot(&mut self, through: Index, out: &mut Vec<Action>) {
         let Some(meta) = &self.snapshot else { return };
         let last = meta.last.index;
-        if last > self.given && last <= through {
+        // Not before a restart would find it named.
+        let is_named = self.durability.is_done(self.snapshot_write) && !self.draft.snapshot;
+        if last > self.given && last <= through && is_named {
             self.given = last;
             self.unapplied.push_back((last, 0));
             out.push(Action::Install { meta: meta.clone() });
@@ -77,9 +79,9 @@ impl Raft {
     pub(crate) fn write_failed(&mut self, seq: Token, out: &mut Vec<Action>) {
         match self.durability.judge(seq, self.incarnation) {
             Err(misuse) => out.push(Action::Misuse(misuse)),
-            // Of an earlier life, or of what is durable in spite of it.
-            Ok(false) => self.drops.count(Drop::Completion),
-            Ok(true) => self.halt(Halt::WriteFailed { seq }, out),
+            Ok(_) if seq.incarnation < self.incarnation => self.drops.count(Drop::Completion),
+            // Also of a write that was said to be durable: such a disk is trusted no more.
+            Ok(_) => self.halt(Halt::WriteFailed { seq }, out),
         }
     }
 

@@ -60,6 +60,11 @@ impl Durability {
         self.issued
     }
 
+    /// Whether the write of this number is done.
+    pub(crate) fn is_done(&self, number: u64) -> bool {
+        number <= self.completed
+    }
+
     /// Whether every write that was asked for is done.
     pub(crate) fn is_idle(&self) -> bool {
         self.completed == self.issued

@@ -104,7 +104,7 @@ pub enum Input {
     },
     /// A snapshot came in whole, and is durable under its final name. Answered by
     /// [`Write`](crate::Action::Write) and then [`Install`](crate::Action::Install), or by
-    /// [`Discard`](crate::Action::Discard).
+    /// [`Discard`](crate::Action::Discard); by nothing where it is the newest snapshot already.
     SnapshotReceived {
         /// The sender's term, from [`SendSnapshot`](crate::Action::SendSnapshot).
         term: Term,

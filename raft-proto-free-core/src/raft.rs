@@ -43,6 +43,8 @@ pub struct Raft {
     pub(crate) log: Log,
     /// The newest snapshot: at least the log's base, at most what is applied.
     pub(crate) snapshot: Option<Arc<SnapshotMeta>>,
+    /// The number of the write that names it; 0 for one that was loaded.
+    pub(crate) snapshot_write: u64,
     pub(crate) durability: Durability,
     /// What this step must yet ask to be written.
     pub(crate) draft: Draft,
@@ -255,6 +257,9 @@ impl Raft {
         let draft = self.draft;
         let last = self.log.last().index;
         let seq = self.durability.issue(last, draft.from, self.hard_state, self.clock.now());
+        if draft.snapshot {
+            self.snapshot_write = seq;
+        }
         out.push(Action::Write(Write {
             seq: Token { incarnation: self.incarnation, number: seq },
             hard_state: self.hard_state,

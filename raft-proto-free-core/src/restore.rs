@@ -166,6 +166,7 @@ fn begin(
         draft: Draft { from: log.last().index + 1, ..Draft::default() },
         log: Log::new(log),
         snapshot: None,
+        snapshot_write: 0,
         role: Role::Follower(Follower::default()),
         promised_until: 0,
         election_due: 0,

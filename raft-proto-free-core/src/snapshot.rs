@@ -88,6 +88,10 @@ impl Raft {
             // raft:5.1
             self.become_follower(term, None, out);
         }
+        if self.snapshot.as_ref().is_some_and(|newest| newest.last == last) {
+            // The very one that the log begins with, once more: it must not be removed.
+            return;
+        }
         if last.index <= self.commit || matches!(self.role, Role::Leader(_)) {
             // raft:7 what it covers is here already: nothing goes back.
             out.push(Action::Discard { meta });
