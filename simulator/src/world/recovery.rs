@@ -6,7 +6,7 @@ use super::{Event, LIVENESS_TIMEOUTS, World};
 use crate::{
     history::{Ask, Told},
     linearize::{Verdict, judge},
-    node::Node,
+    node::{Life, Node},
     oracle::Violation,
     profile::MILLISECOND,
 };
@@ -25,7 +25,7 @@ impl World {
         self.struck.clear();
         self.note(12, 0, &[]);
         self.say(|_| "everything heals".to_owned());
-        for number in 0..self.settings.nodes {
+        for number in 0..self.settings.all_nodes() {
             let node = &mut self.nodes[number as usize];
             node.disk.disarm();
             node.clock.set_drift(self.now, 0);
@@ -38,7 +38,11 @@ impl World {
             }
         }
         self.push(MILLISECOND, Event::Inspect);
-        Ok(())
+        for number in 0..self.settings.all_nodes() {
+            let life = self.nodes[number as usize].lives;
+            self.space_back(number, life)?;
+        }
+        self.wake_all()
     }
 
     /// Has the group come back?
@@ -49,6 +53,9 @@ impl World {
         let timeouts = LIVENESS_TIMEOUTS * self.settings.election_timeout;
         if waited >= timeouts.saturating_add(self.work_left()) {
             return Err(Violation::Stuck { timeouts: LIVENESS_TIMEOUTS, what });
+        }
+        if waited >= timeouts / 4 && !std::mem::replace(&mut self.damaged_restarted, true) {
+            self.restart_damaged();
         }
         self.push(5 * MILLISECOND, Event::Inspect);
         Ok(())
@@ -62,7 +69,10 @@ impl World {
         let knows =
             |node: &Node| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
         let each = self.settings.apply_spread + self.settings.write_time;
-        if self.nodes.iter().all(knows) { committed * each } else { 0 }
+        let members = self.newest_members();
+        let counts = |node: &&Node| members.is_some_and(|members| members.is_member(node.id));
+        let all_know = members.is_some() && self.nodes.iter().filter(counts).all(knows);
+        if all_know { committed * each } else { 0 }
     }
 
     /// What the group still lacks.
@@ -80,10 +90,15 @@ impl World {
         let Some(leader) = self.nodes.iter().filter(leads).max_by_key(|node| term(node)) else {
             return Some("nobody leads".to_owned());
         };
+        let members = leader.life.as_ref().map(|life| life.members.clone()).unwrap_or_default();
+        if members.is_joint() {
+            return Some(format!("the members are still {members:?}"));
+        }
         let last = leader.life.as_ref().map_or(0, |life| life.view.last.index);
         let lags =
             |node: &&Node| node.life.as_ref().is_none_or(|life| life.driver.applied() != last);
-        let behind = self.nodes.iter().find(lags)?;
+        let is_member = |node: &&Node| members.is_member(node.id);
+        let behind = self.nodes.iter().filter(is_member).find(lags)?;
         Some(format!("node {} has not applied {last}; {}", behind.number, describe(behind)))
     }
 
@@ -114,9 +129,13 @@ impl World {
     }
 
     fn equal_states(&self) -> Result<(), Violation> {
-        let mut lives = self.nodes.iter().filter_map(|node| node.life.as_ref().map(|l| (node, l)));
-        let Some((_, first)) = lives.next() else { return Ok(()) };
-        for (node, life) in lives {
+        let mut lives: Vec<_> =
+            self.nodes.iter().filter_map(|node| node.life.as_ref().map(|l| (node, l))).collect();
+        // Whoever is no member any more may not have all.
+        lives.sort_by_key(|(_, life)| std::cmp::Reverse(life.driver.applied()));
+        let Some((_, first)) = lives.first().copied() else { return Ok(()) };
+        let is_even = |life: &Life| life.driver.applied() == first.driver.applied();
+        for (node, life) in lives.into_iter().filter(|(_, life)| is_even(life)) {
             if life.machine != first.machine {
                 return Err(Violation::MachinesDiffer {
                     node: node.number,
@@ -152,13 +171,28 @@ fn describe(node: &Node) -> String {
     match &node.life {
         None => format!("node {} is down", node.number),
         Some(life) => format!(
-            "node {} is {:?} in term {} with a log through {:?}, committed {}, applied {}",
+            "node {} is {:?} in term {} with a log from {:?} through {:?}, committed {}, applied {}{}",
             node.number,
             life.view.role,
             life.view.term,
+            life.view.base,
             life.view.last,
             life.view.commit,
-            life.driver.applied()
+            life.driver.applied(),
+            state(life)
         ),
     }
+}
+
+/// What keeps a node from leading or applying.
+fn state(life: &Life) -> String {
+    let status = life.driver.raft().status();
+    let facts = [
+        (status.stalled, "its disk is too slow"),
+        (status.wants_snapshot, "it waits for a snapshot"),
+        (status.quiesced, "it is silent"),
+        (status.halted, "it has halted"),
+    ];
+    let told = facts.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| format!(", {what}"));
+    format!(", members {:?}{}", life.members, told.collect::<String>())
 }
