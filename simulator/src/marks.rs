@@ -161,6 +161,8 @@ marks! {
     PublishedRead,
     /// A leader whose disk hung stepped down.
     StalledLeaderWent,
+    /// A group came back while the disk of one of its voters hung.
+    WentOnWithoutDisk,
     /// A group fell silent.
     Quiesced,
     /// A node stopped as asked.

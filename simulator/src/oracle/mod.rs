@@ -9,9 +9,11 @@ pub mod machine;
 pub mod members;
 pub mod read;
 
+mod family;
 mod violation;
 
-pub use violation::{Family, Violation};
+pub use family::Family;
+pub use violation::Violation;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,6 @@ use super::{
     election::{Elections, View},
     log::{Logs, Slot},
     machine::Machines,
-    read::Floors,
     *,
 };
 
@@ -370,20 +369,6 @@ fn machines_that_differ() {
     assert!(matches!(found, Err(Violation::MachinesDiffer { index: 2, .. })));
     machines.restart(1);
     assert!(apply(&mut machines, 1, 1, "a", 1), "a restarted machine begins anew");
-}
-
-#[test]
-fn operations_out_of_real_time_order() {
-    let mut floors = Floors::default();
-    let early = floors.begin();
-    assert_eq!(floors.wrote(0, early, 10), Ok(()));
-    assert_eq!(floors.read(1, early, 4), Ok(()), "it began before");
-    let late = floors.begin();
-    assert!(floors.read(1, late, 9).is_err(), "a stale read");
-    assert!(floors.wrote(1, late, 10).is_err(), "two writes in one place");
-    assert_eq!(floors.read(1, late, 10), Ok(()));
-    assert!(Floors::named(0, 10, 9).is_err());
-    assert_eq!(Floors::named(0, 10, 10), Ok(()));
 }
 
 #[test]

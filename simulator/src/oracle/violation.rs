@@ -4,17 +4,6 @@ use std::sync::Arc;
 
 use quorate_core::{Configuration, HardState, Index, LogId, NodeId, RoleKind, Term};
 
-/// How grave a violation is: which exit code it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Something wrong was done.
-    Safety,
-    /// Something due was not done.
-    Liveness,
-    /// The same seed gave another run.
-    Determinism,
-}
-
 /// A property that did not hold. Nodes are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
@@ -392,17 +381,4 @@ pub enum Violation {
         /// The first event that differs.
         event: u64,
     },
-}
-
-impl Violation {
-    /// How grave it is.
-    pub fn family(&self) -> Family {
-        if matches!(self, Violation::Stuck { .. }) {
-            Family::Liveness
-        } else if matches!(self, Violation::NotDeterministic { .. }) {
-            Family::Determinism
-        } else {
-            Family::Safety
-        }
-    }
 }

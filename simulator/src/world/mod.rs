@@ -90,6 +90,8 @@ pub struct World {
     struck: Vec<(usize, u64)>,
     healed_at: Option<Nanos>,
     damaged_restarted: bool,
+    /// Whose disk hangs on when all else has healed.
+    hung: Option<u64>,
     /// The newest commit index of any node at that time.
     committed_at_healing: Index,
     write_since_heal: bool,
@@ -146,6 +148,7 @@ impl World {
             struck: Vec::new(),
             healed_at: None,
             damaged_restarted: false,
+            hung: None,
             committed_at_healing: 0,
             write_since_heal: false,
             finished: false,

@@ -1,11 +1,14 @@
 //! The end of a run: everything heals, and the group must come back; then all is judged once more.
 
-use quorate_core::{LogId, Nanos, RoleKind};
+use quorate_core::{Configuration, LogId, Nanos, RoleKind};
 
 use super::{Event, LIVENESS_TIMEOUTS, World};
 use crate::{
+    choices::Stream,
+    client::Client,
     history::{Ask, Told},
     linearize::{Verdict, judge},
+    marks::Mark,
     node::{Life, Node},
     oracle::Violation,
     profile::MILLISECOND,
@@ -38,6 +41,7 @@ impl World {
             }
         }
         self.push(MILLISECOND, Event::Inspect);
+        self.hang_one();
         for number in 0..self.settings.all_nodes() {
             let life = self.nodes[number as usize].lives;
             self.space_back(number, life)?;
@@ -48,7 +52,9 @@ impl World {
     /// Has the group come back?
     pub(super) fn inspect(&mut self) -> Result<(), Violation> {
         let missing = self.missing();
-        let Some(what) = missing else { return self.finish() };
+        let Some(what) = missing else {
+            return if self.hung.is_some() { self.release() } else { self.finish() };
+        };
         let waited = self.now - self.healed_at.unwrap_or(self.now);
         let timeouts = LIVENESS_TIMEOUTS * self.settings.election_timeout;
         if waited >= timeouts.saturating_add(self.work_left()) {
@@ -58,6 +64,41 @@ impl World {
             self.restart_damaged();
         }
         self.push(5 * MILLISECOND, Event::Inspect);
+        Ok(())
+    }
+
+    /// In a share of runs with bad disks, that of the leader hangs on, and the group must come back
+    /// without it; only then all is well.
+    fn hang_one(&mut self) {
+        let chance = self.choices.draw(Stream::Plan, 2);
+        let is_fit = |members: &Configuration| members.voters().len() >= 3 && !members.is_joint();
+        if chance == 1 && self.settings.families.disks && self.newest_members().is_some_and(is_fit)
+        {
+            let number = self.leader();
+            self.nodes[number as usize].stalled_until = Nanos::MAX;
+            self.hung = Some(number);
+            self.say(|_| format!("but for the disk of node {number}, which hangs"));
+        }
+    }
+
+    /// The last disk goes on; everything must come back once more.
+    fn release(&mut self) -> Result<(), Violation> {
+        let Some(number) = self.hung.take() else { return Ok(()) };
+        self.marks.reach(Mark::WentOnWithoutDisk);
+        let node = &mut self.nodes[number as usize];
+        node.stalled_until = 0;
+        let life = node.lives;
+        self.push(0, Event::WriteDone { node: number, life });
+        self.push(0, Event::SnapshotStep { node: number, life });
+        self.say(|_| format!("the disk of node {number} goes on"));
+        self.healed_at = Some(self.now);
+        self.write_since_heal = false;
+        let idle = |client: &&Client| client.pending.is_none();
+        let idle: Vec<u64> = self.clients.iter().filter(idle).map(|client| client.number).collect();
+        for client in idle {
+            self.push(0, Event::Begin { client });
+        }
+        self.push(MILLISECOND, Event::Inspect);
         Ok(())
     }
 
@@ -81,7 +122,8 @@ impl World {
             let roles: Vec<String> = self.nodes.iter().map(describe).collect();
             return Some(format!("no new write is acknowledged; {}", roles.join("; ")));
         }
-        if let Some(client) = self.clients.iter().find(|client| client.pending.is_some()) {
+        let waits = |client: &&Client| client.pending.is_some() && self.hung.is_none();
+        if let Some(client) = self.clients.iter().find(waits) {
             return Some(format!("client {} still waits", client.number));
         }
         let leads = |node: &&Node| {
@@ -97,7 +139,11 @@ impl World {
         let last = leader.life.as_ref().map_or(0, |life| life.view.last.index);
         let lags =
             |node: &&Node| node.life.as_ref().is_none_or(|life| life.driver.applied() != last);
-        let is_member = |node: &&Node| members.is_member(node.id);
+        let is_hung = |node: &Node| Some(node.number) == self.hung;
+        if is_hung(leader) {
+            return Some("a node whose disk hangs leads".to_owned());
+        }
+        let is_member = |node: &&Node| members.is_member(node.id) && !is_hung(node);
         let behind = self.nodes.iter().filter(is_member).find(lags)?;
         Some(format!("node {} has not applied {last}; {}", behind.number, describe(behind)))
     }
