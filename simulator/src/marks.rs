@@ -115,6 +115,62 @@ marks! {
     CutOnEvent,
     /// A fault struck on an event.
     FaultOnEvent,
+    /// A node took a snapshot of its state machine.
+    SnapshotTaken,
+    /// A log let entries go that a snapshot covers.
+    LogCompacted,
+    /// A part of a snapshot arrived.
+    SnapshotPart,
+    /// A snapshot that was cut off went on where it had ended.
+    SnapshotResumed,
+    /// A node crashed between keeping another node's snapshot and telling its core.
+    CrashedBeforeReceived,
+    /// A state machine was put in place of another by a snapshot of another node.
+    SnapshotInstalled,
+    /// A node started again from a snapshot.
+    StartedFromSnapshot,
+    /// A received snapshot was of no use.
+    SnapshotDiscarded,
+    /// A node's own snapshot was overtaken by one of another node.
+    SnapshotsCrossed,
+    /// A damaged state machine got its snapshot.
+    DamageMended,
+    /// A group went from one set of voters to another by way of both.
+    JointEntered,
+    /// A change of members was committed and told.
+    MembersChanged,
+    /// A change of members was refused since another one was under way.
+    ChangeWhileChanging,
+    /// A learner was promoted since it had caught up.
+    LearnerPromoted,
+    /// A node that was not of the founders became a voter.
+    SpareJoined,
+    /// A leader that was no member any more stepped down.
+    RemovedLeaderWent,
+    /// A node crashed while a group was between two sets of voters.
+    CrashedInJoint,
+    /// The leadership was handed over as asked.
+    Transferred,
+    /// A transfer was not done in time.
+    TransferTimedOut,
+    /// A read was answered in the step in which it came, on a lease.
+    LeaseRead,
+    /// A read through a follower was answered.
+    FollowerRead,
+    /// A read was answered outside the core, on a published lease.
+    PublishedRead,
+    /// A leader whose disk hung stepped down.
+    StalledLeaderWent,
+    /// A group came back while the disk of one of its voters hung.
+    WentOnWithoutDisk,
+    /// A group fell silent.
+    Quiesced,
+    /// A node stopped as asked.
+    Stopped,
+    /// A proposal was refused as the disk was nearly full.
+    NoSpace,
+    /// A transport said that a peer is not reachable.
+    Unreachable,
 }
 
 const COUNT: usize = Mark::ALL.len();

@@ -3,13 +3,22 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use quorate_core::{Config, EntryRef, Nanos, NodeId, RequestId, Timestamp};
+use quorate_core::{Config, Configuration, EntryRef, Nanos, NodeId, RequestId, Timestamp};
 use quorate_driver::{
-    ApplyJob, Driver, InstallError, LogReadJob, SerializeState, StateMachine, WriteJob,
+    ApplyJob, Driver, InstallError, LogReadJob, SerializeState, SnapshotBytes, StateMachine,
+    WriteJob,
 };
 use quorate_kv::{Kv, Response};
 
-use crate::{clock::Clock, disk::SimDisk, hash::mix, oracle::election::View, store::Store};
+use crate::{
+    choices::{Choices, Stream},
+    clock::Clock,
+    disk::SimDisk,
+    hash::mix,
+    oracle::election::View,
+    profile::{SECOND, Settings},
+    store::Store,
+};
 
 /// A machine of the cluster.
 pub struct Node {
@@ -35,6 +44,8 @@ pub struct Node {
     pub crash_again: u64,
     /// What an earlier life was writing, whose completion has not come yet.
     pub late: Option<WriteJob>,
+    /// When it is to start again, where it was asked to stop.
+    pub stopping: Option<Nanos>,
 }
 
 /// A running process.
@@ -59,9 +70,40 @@ pub struct Life {
     pub rolls: u64,
     /// Proposals that wait to be proposed together.
     pub inbox: Vec<(RequestId, Bytes)>,
+    /// The configuration in force when the oracles looked last.
+    pub members: Configuration,
+    /// The snapshot that is being kept.
+    pub taking: Option<SnapshotBytes>,
+    /// Whether somebody asked for a snapshot.
+    pub snapshot_asked: bool,
+    /// Snapshots of others that are durable and of which the core does not know yet.
+    pub kept: u64,
+    /// Whether the state machine waits for a snapshot.
+    pub damaged: bool,
+    /// Until then other threads answer reads.
+    pub published: Option<Timestamp>,
 }
 
 impl Node {
+    /// An empty machine.
+    pub fn new(choices: &mut Choices, settings: &Settings, number: u64) -> Node {
+        let config = settings.config(number, choices.draw(Stream::Core(number), u64::MAX));
+        Node {
+            number,
+            id: config.node,
+            config: Arc::new(config),
+            disk: SimDisk::new(),
+            clock: Clock::new(SECOND + choices.draw(Stream::Clock(number), 3_600 * SECOND)),
+            life: None,
+            lives: 0,
+            paused_until: 0,
+            stalled_until: 0,
+            crash_again: 0,
+            late: None,
+            stopping: None,
+        }
+    }
+
     /// What its clock shows.
     pub fn time(&self, now: Nanos) -> Timestamp {
         self.clock.read(now)

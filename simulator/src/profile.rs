@@ -1,11 +1,15 @@
 //! What a run is like: a profile, and the settings that a seed draws from it.
 
-use quorate_core::Nanos;
+use quorate_core::{Config, Nanos, NodeId};
 
 use crate::{
     MAX_NODES,
     choices::{Choices, Stream},
 };
+
+mod families;
+
+pub use families::{Families, Profile};
 
 /// A microsecond, in nanoseconds.
 pub const MICROSECOND: Nanos = 1_000;
@@ -13,86 +17,6 @@ pub const MICROSECOND: Nanos = 1_000;
 pub const MILLISECOND: Nanos = 1_000_000;
 /// A second, in nanoseconds.
 pub const SECOND: Nanos = 1_000_000_000;
-
-/// Which kinds of trouble a run may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// No faults, a quick network and a quick disk.
-    Calm,
-    /// Each seed draws which faults it has and how many.
-    Swarm,
-    /// Crashes only, most of them on events.
-    Crashes,
-    /// Partitions, lost and late messages only.
-    Network,
-    /// Crashes and failing, stalling disks.
-    Disk,
-}
-
-impl Profile {
-    /// All profiles.
-    pub const ALL: [Profile; 5] =
-        [Profile::Calm, Profile::Swarm, Profile::Crashes, Profile::Network, Profile::Disk];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Profile::Calm => "calm",
-            Profile::Swarm => "swarm",
-            Profile::Crashes => "crashes",
-            Profile::Network => "network",
-            Profile::Disk => "disk",
-        }
-    }
-
-    /// The profile of this name.
-    pub fn parse(name: &str) -> Option<Profile> {
-        Profile::ALL.into_iter().find(|profile| profile.name() == name)
-    }
-
-    fn families(self, choices: &mut Choices) -> Families {
-        let mut draw = || choices.draw(Stream::Configuration, 2) == 1;
-        match self {
-            Profile::Calm => Families::default(),
-            Profile::Swarm => Families {
-                crashes: draw(),
-                triggers: draw(),
-                partitions: draw(),
-                cuts: draw(),
-                links: draw(),
-                clocks: draw(),
-                pauses: draw(),
-                disks: draw(),
-            },
-            Profile::Crashes => Families { crashes: draw(), triggers: true, ..Families::default() },
-            Profile::Network => {
-                Families { partitions: true, cuts: true, links: draw(), ..Families::default() }
-            }
-            Profile::Disk => Families { crashes: true, disks: true, ..Families::default() },
-        }
-    }
-}
-
-/// Which families of faults are on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Families {
-    /// Kills and power losses at drawn times.
-    pub crashes: bool,
-    /// Kills and power losses on events.
-    pub triggers: bool,
-    /// Partitions at drawn times, and of one leader after the other.
-    pub partitions: bool,
-    /// Partitions on events.
-    pub cuts: bool,
-    /// Lost, repeated and late messages.
-    pub links: bool,
-    /// Drift and jumps of clocks.
-    pub clocks: bool,
-    /// Processes that stand still for a while.
-    pub pauses: bool,
-    /// Disks that stall or fail.
-    pub disks: bool,
-}
 
 /// What the network does to a message where no fault is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +46,8 @@ pub struct Workload {
     pub think: Nanos,
     /// How many operations in a hundred are reads.
     pub read_percent: u64,
+    /// How many reads in a hundred rest on a lease.
+    pub lease_percent: u64,
     /// How many of the others in a hundred are deletions.
     pub delete_percent: u64,
     /// Bytes that a written value has besides its number.
@@ -135,8 +61,10 @@ pub struct Workload {
 /// Everything about a run that does not change within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How many nodes.
+    /// How many nodes found the group.
     pub nodes: u64,
+    /// How many more there are, which may join it.
+    pub spares: u64,
     /// See [`quorate_core::Config::election_timeout`].
     pub election_timeout: Nanos,
     /// See [`quorate_core::Config::heartbeat_interval`].
@@ -151,6 +79,24 @@ pub struct Settings {
     pub max_apply_bytes: u64,
     /// See [`quorate_core::Config::cache_bytes`].
     pub cache_bytes: u64,
+    /// See [`quorate_core::Config::retain_entries`].
+    pub retain_entries: u64,
+    /// A snapshot is due after so many entries; 0 for never.
+    pub snapshot_every: u64,
+    /// Bytes of a snapshot that travel at once.
+    pub part_bytes: u64,
+    /// See [`quorate_core::Config::transfer_timeout`].
+    pub transfer_timeout: Nanos,
+    /// See [`quorate_core::Config::write_stall_limit`].
+    pub write_stall_limit: Nanos,
+    /// See [`quorate_core::Config::max_clock_drift_ppm`].
+    pub max_clock_drift_ppm: u64,
+    /// See [`quorate_core::Config::publish_lease`].
+    pub publish_lease: bool,
+    /// How much less each next node should rather lead: see [`quorate_core::Config::priority`].
+    pub priority_step: u64,
+    /// How many in a million messages that cannot arrive are told to be so.
+    pub unreachable_ppm: u64,
     /// Bytes of a segment of the log.
     pub segment_bytes: u64,
     /// The least time of a group commit.
@@ -191,8 +137,10 @@ impl Settings {
         let max_apply_bytes = choices.pick(on, &[1024 * 1024, 4096, 64]);
         let apply_spread = choices.pick(on, &[0, 0, 100, 5_000]) * MICROSECOND;
         let apply_spread = apply_spread.min(MICROSECOND * max_apply_bytes);
-        Settings {
-            nodes: nodes.unwrap_or(drawn).clamp(1, MAX_NODES),
+        let nodes = nodes.unwrap_or(drawn).clamp(1, MAX_NODES);
+        let mut settings = Settings {
+            nodes,
+            spares: 0,
             election_timeout,
             heartbeat_interval,
             commit_notify_delay: choices.pick(on, &[2 * MILLISECOND, 0]).min(heartbeat_interval),
@@ -208,6 +156,79 @@ impl Settings {
             workload: workload(choices, election_timeout),
             families,
             fault_time: time / 3 * 2,
+            retain_entries: 10_000,
+            snapshot_every: 0,
+            part_bytes: 64 * 1024,
+            transfer_timeout: election_timeout,
+            write_stall_limit: 5 * SECOND,
+            max_clock_drift_ppm: 1_000,
+            publish_lease: false,
+            priority_step: 0,
+            unreachable_ppm: 0,
+        };
+        settings.draw_operations(choices);
+        settings
+    }
+
+    /// What the later families need; what is off stays as a plain host has it.
+    fn draw_operations(&mut self, choices: &mut Choices) {
+        let on = Stream::Configuration;
+        let spares = choices.between(on, 1, 3).min(MAX_NODES - self.nodes);
+        let every = choices.pick(on, &[100, 0, 20, 5]);
+        let retain = choices.pick(on, &[50, 0, 5]);
+        let part_bytes = choices.pick(on, &[64 * 1024, 1024, 256]);
+        let cache_bytes = choices.pick(on, &[self.cache_bytes, 512, 0]);
+        let transfer = self.election_timeout * choices.pick(on, &[1, 2]);
+        let stall = self.election_timeout * choices.pick(on, &[10, 2, 1]);
+        let bound = choices.pick(on, &[1_000, 20_000, 100_000]);
+        let (lease_percent, publish) = (choices.pick(on, &[50, 80, 100]), choices.draw(on, 3) == 2);
+        let priority_step = choices.pick(on, &[0, 10, 1]);
+        let unreachable_ppm = choices.pick(on, &[0, 100_000, 1_000_000]);
+        let families = self.families;
+        if families.snapshots {
+            (self.snapshot_every, self.retain_entries) = (every, retain);
+            (self.part_bytes, self.cache_bytes) = (part_bytes, cache_bytes);
+        }
+        if families.members {
+            self.spares = spares;
+        }
+        if families.transfers {
+            self.transfer_timeout = transfer;
+        }
+        if families.disks {
+            self.write_stall_limit = stall;
+        }
+        if families.leases {
+            (self.max_clock_drift_ppm, self.publish_lease) = (bound, publish);
+            self.workload.lease_percent = lease_percent;
+        }
+        if families.hosts {
+            (self.priority_step, self.unreachable_ppm) = (priority_step, unreachable_ppm);
+        }
+    }
+
+    /// How many nodes there are, members or not.
+    pub fn all_nodes(&self) -> u64 {
+        self.nodes + self.spares
+    }
+
+    /// The knobs of a node, counted from 0.
+    pub fn config(&self, number: u64, seed: u64) -> Config {
+        Config {
+            election_timeout: self.election_timeout,
+            heartbeat_interval: self.heartbeat_interval,
+            commit_notify_delay: self.commit_notify_delay,
+            max_message_bytes: self.max_message_bytes,
+            max_inflight_messages: self.max_inflight_messages,
+            max_apply_bytes: self.max_apply_bytes,
+            cache_bytes: self.cache_bytes,
+            retain_entries: self.retain_entries,
+            transfer_timeout: self.transfer_timeout,
+            write_stall_limit: self.write_stall_limit,
+            max_clock_drift_ppm: self.max_clock_drift_ppm as u32,
+            publish_lease: self.publish_lease,
+            priority: Config::PRIORITY_MAX - (self.priority_step * number) as u8,
+            ..Config::new(NodeId::of(number + 1), seed)
         }
     }
 }
@@ -236,6 +257,7 @@ fn workload(choices: &mut Choices, election_timeout: Nanos) -> Workload {
         keys: choices.pick(on, &[3, 1, 8]),
         think: choices.pick(on, &[20, 5, 100]) * MILLISECOND,
         read_percent: choices.pick(on, &[40, 10, 70]),
+        lease_percent: 0,
         delete_percent: choices.pick(on, &[0, 5, 10]),
         padding_bytes: choices.pick(on, &[0, 100, 700, 2_000]),
         gather: choices.pick(on, &[0, 0, 2, 10]) * MILLISECOND,
@@ -252,15 +274,9 @@ mod tests {
         for seed in 0..300 {
             let mut choices = Choices::from_seed(seed);
             let drawn = Settings::draw(&mut choices, Profile::Swarm, None, 20 * SECOND);
-            let mut config = quorate_core::Config::new(quorate_core::NodeId::of(1), seed);
-            config.election_timeout = drawn.election_timeout;
-            config.heartbeat_interval = drawn.heartbeat_interval;
-            config.commit_notify_delay = drawn.commit_notify_delay;
-            config.max_message_bytes = drawn.max_message_bytes;
-            config.max_inflight_messages = drawn.max_inflight_messages;
-            config.max_apply_bytes = drawn.max_apply_bytes;
-            config.cache_bytes = drawn.cache_bytes;
-            assert_eq!(config.validate(), Ok(()), "seed {seed}");
+            for node in 0..drawn.all_nodes() {
+                assert_eq!(drawn.config(node, seed).validate(), Ok(()), "seed {seed}");
+            }
         }
     }
 

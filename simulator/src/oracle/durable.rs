@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use quorate_core::{AppendOutcome, Body, Entries, HardState, Index, Message, NodeId, Term, Write};
+use quorate_core::{
+    AppendOutcome, Body, Entries, HardState, Index, LogId, Message, NodeId, Term, Write,
+};
 use quorate_driver::Recovered;
 
 use super::{Violation, log::Slot};
@@ -14,6 +16,10 @@ struct Pending {
     hard_state: HardState,
     from: Index,
     slots: Vec<Slot>,
+    snapshot: Option<LogId>,
+    discard_through: Index,
+    /// The whole log afterwards, where a snapshot takes its place.
+    whole: Option<Vec<Slot>>,
 }
 
 /// What a disk surely holds, and what it may hold besides.
@@ -24,7 +30,11 @@ pub struct Mirror {
     hard_state: HardState,
     /// Every vote that was ever durable.
     votes: BTreeMap<Term, NodeId>,
+    /// All entries, also those that only the snapshot stands for.
     log: Vec<Slot>,
+    /// Before the first entry that is kept as such.
+    base: Index,
+    snapshot: Option<LogId>,
     pending: Vec<Pending>,
 }
 
@@ -76,6 +86,9 @@ impl Mirror {
     fn chain_before(&self, index: Index) -> u64 {
         let Some(at) = index.checked_sub(1).filter(|at| *at > 0) else { return 0 };
         for write in self.pending.iter().rev() {
+            if let Some(whole) = &write.whole {
+                return whole.get(at as usize - 1).map_or(0, |slot| slot.chain);
+            }
             if at >= write.from {
                 let slot = write.slots.get((at - write.from) as usize);
                 return slot.map_or(0, |slot| slot.chain);
@@ -84,12 +97,26 @@ impl Mirror {
         self.slot_at(at).map_or(0, |slot| slot.chain)
     }
 
-    /// Takes note of a write that is handed to the disk; gives the places of its entries.
-    pub fn begin(&mut self, write: &Write) -> impl Iterator<Item = (Index, Slot)> {
+    /// Takes note of a write that is handed to the disk; gives the places of its entries. Where a
+    /// snapshot takes the place of the log, it stands for what is `committed`.
+    pub fn begin(
+        &mut self,
+        write: &Write,
+        committed: &[Slot],
+    ) -> impl Iterator<Item = (Index, Slot)> + use<> {
         let mut chain = self.chain_before(write.truncate_from);
         let slots = slots(&write.entries, &mut chain);
         let from = write.truncate_from;
-        self.pending.push(Pending { hard_state: write.hard_state, from, slots: slots.clone() });
+        let replaces = write.discard_through >= from + slots.len() as u64;
+        let through = (write.discard_through as usize).min(committed.len());
+        self.pending.push(Pending {
+            hard_state: write.hard_state,
+            from,
+            slots: slots.clone(),
+            snapshot: write.snapshot.as_ref().map(|meta| meta.last),
+            discard_through: write.discard_through,
+            whole: replaces.then(|| committed[..through].to_vec()),
+        });
         (from..).zip(slots)
     }
 
@@ -108,6 +135,9 @@ impl Mirror {
         }
         self.log.truncate((write.from - 1) as usize);
         self.log.extend(write.slots);
+        self.log = write.whole.unwrap_or_else(|| std::mem::take(&mut self.log));
+        self.base = self.base.max(write.discard_through);
+        self.snapshot = write.snapshot.or(self.snapshot);
     }
 
     /// Judges what the store gave back after a crash: what was completed, and of the writes under
@@ -123,12 +153,17 @@ impl Mirror {
     ) -> Result<Untold, Violation> {
         let expected = self.describe();
         let found = recovered.found.as_ref().map(|found| found.hard_state);
-        let log = slots(entries, &mut 0);
+        let base = recovered.found.as_ref().map_or(LogId::ZERO, |found| found.log.base());
+        let snapshot = recovered.found.as_ref().and_then(|found| found.snapshot.as_ref());
+        let snapshot = snapshot.map(|meta| meta.last);
         let mut pending = std::mem::take(&mut self.pending).into_iter();
         let mut kept = 0;
         loop {
             let held = self.exists.then_some(self.hard_state);
-            if held == found && self.log.len() == log.len() && self.log.last() == log.last() {
+            let is_base =
+                (self.base, self.term_at(base.index).unwrap_or(0)) == (base.index, base.term);
+            let head = is_base && self.snapshot == snapshot;
+            if held == found && head && self.ends_like(base.index, entries) {
                 return Ok(Untold { kept, lost: pending.len() as u64 });
             }
             match pending.next() {
@@ -137,17 +172,30 @@ impl Mirror {
                     kept += 1;
                 }
                 None => {
-                    let found = format!("{found:?} and {}", last_of(&log));
+                    let last = entries.last().unwrap_or(base);
+                    let found =
+                        format!("{found:?} and {base:?} to {last:?}, snapshot {snapshot:?}");
                     return Err(Violation::Recovered { node, found, expected });
                 }
             }
         }
     }
 
+    /// Whether these entries follow `base` to the end of the log.
+    fn ends_like(&self, base: Index, entries: &Entries) -> bool {
+        let mut chain = self.slot_at(base).map_or(0, |slot| slot.chain);
+        let slots = slots(entries, &mut chain);
+        let is_end = base + slots.len() as u64 == self.last_index();
+        is_end && slots.last().is_none_or(|last| self.log.last() == Some(last))
+    }
+
     fn describe(&self) -> String {
         let held = self.exists.then_some(self.hard_state);
-        let log = last_of(&self.log);
-        format!("{held:?} and {log}, with {} writes under way", self.pending.len())
+        let (log, base, snapshot) = (last_of(&self.log), self.base, self.snapshot);
+        let writes = self.pending.len();
+        format!(
+            "{held:?} and {log} from {base}, snapshot {snapshot:?}, with {writes} writes under way"
+        )
     }
 
     /// Judges a message at the moment it is sent. `theirs` is the leader's entry at an index that

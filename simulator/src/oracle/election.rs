@@ -19,6 +19,10 @@ pub struct View {
     pub commit: Index,
     /// The end of its log.
     pub last: LogId,
+    /// Before the first entry of its log.
+    pub base: LogId,
+    /// Where the configuration in force stands.
+    pub members_at: Index,
 }
 
 impl View {
@@ -30,6 +34,8 @@ impl View {
             voted_for: status.voted_for,
             commit: status.commit,
             last: status.log.last(),
+            base: status.log.base(),
+            members_at: status.configuration_index,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Log matching, leader completeness, and that what is committed stays.
 
-use quorate_core::{Index, LogId, Payload, Term};
+use std::{collections::BTreeMap, sync::Arc};
+
+use quorate_core::{Configuration, Index, LogId, Payload, SnapshotMeta, Term};
 
 use super::Violation;
 use crate::hash::{mix, mix_bytes};
@@ -45,6 +47,7 @@ struct Place {
 pub struct Logs {
     places: Vec<Place>,
     committed: Vec<Slot>,
+    configurations: BTreeMap<(Index, Term), Arc<Configuration>>,
 }
 
 impl Logs {
@@ -104,6 +107,46 @@ impl Logs {
         let slot = self.slot(index, term).ok_or(unwritten)?;
         self.committed.push(slot);
         Ok(())
+    }
+
+    /// All that is committed.
+    pub fn all_committed(&self) -> &[Slot] {
+        &self.committed
+    }
+
+    /// Takes note of a configuration that stands in some log.
+    pub fn configuration(&mut self, place: LogId, members: &Arc<Configuration>) {
+        self.configurations.entry((place.index, place.term)).or_insert_with(|| members.clone());
+    }
+
+    /// The committed configurations behind `before` through `through`, the newest first.
+    pub fn committed_configurations(
+        &self,
+        before: Index,
+        through: Index,
+    ) -> impl Iterator<Item = (Index, &Arc<Configuration>)> {
+        let places = self.configurations.range((before + 1, 0)..=(through, Term::MAX)).rev();
+        places
+            .filter(|((at, term), _)| self.committed(*at).is_some_and(|slot| slot.term == *term))
+            .map(|((at, _), members)| (*at, members))
+    }
+
+    /// A node names a snapshot: it stands for committed entries, and has their members.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn snapshot(&self, node: u64, meta: &SnapshotMeta) -> Result<(), Violation> {
+        let last = meta.last;
+        if self.committed(last.index).is_none_or(|slot| slot.term != last.term) {
+            return Err(Violation::SnapshotUncommitted { node, last });
+        }
+        match self.committed_configurations(0, last.index).next() {
+            Some((_, members)) if **members != *meta.configuration => {
+                let (found, expected) = (meta.configuration.clone(), members.clone());
+                Err(Violation::SnapshotMembers { node, last, found, expected })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// What is committed at `index`.

@@ -41,6 +41,23 @@ impl Machines {
         self.replicas[node as usize] = Replica::default();
     }
 
+    /// A node put a snapshot in place of its state machine's state: it is as if it had applied all
+    /// entries through `last`, and nothing goes back.
+    ///
+    /// # Errors
+    /// Where it is not what is committed, or lies behind what was applied.
+    pub fn installed(&mut self, node: u64, last: LogId, logs: &Logs) -> Result<(), Violation> {
+        let replica = &mut self.replicas[node as usize];
+        let slot = logs.committed(last.index).filter(|slot| slot.term == last.term);
+        let Some(slot) = slot.filter(|_| last.index >= replica.index) else {
+            let expected = format!("something from {} on that is committed", replica.index);
+            return Err(Violation::AppliedOther { node, found: last, expected });
+        };
+        let answers = self.answers.get(last.index as usize - 1).copied().unwrap_or(0);
+        *replica = Replica { index: last.index, chain: slot.chain, answers };
+        Ok(())
+    }
+
     /// A node applied an entry, and its state machine answered `answer`.
     ///
     /// # Errors

@@ -6,14 +6,19 @@ pub mod durable;
 pub mod election;
 pub mod log;
 pub mod machine;
+pub mod members;
 pub mod read;
 
+mod family;
 mod violation;
 
-pub use violation::{Family, Violation};
+pub use family::Family;
+pub use violation::Violation;
 
 #[cfg(test)]
 mod tests;
+
+use quorate_core::{Configuration, LogId, Payload};
 
 /// All oracles of a world.
 #[derive(Clone, Debug)]
@@ -47,6 +52,14 @@ impl Oracles {
     /// # Errors
     /// What is broken.
     pub fn write(&mut self, node: u64, write: &quorate_core::Write) -> Result<(), Violation> {
+        if let Some(meta) = &write.snapshot {
+            self.log.snapshot(node, meta)?;
+        }
+        for entry in write.entries.iter() {
+            if let Payload::Configuration(members) = entry.payload {
+                self.log.configuration(entry.log_id, members);
+            }
+        }
         let mirror = &mut self.durable[node as usize];
         let replaced = write.truncate_from..=mirror.last_index().min(self.log.last_committed());
         let mut lost: Vec<(u64, log::Slot)> = Vec::new();
@@ -55,7 +68,11 @@ impl Oracles {
                 mirror.slot_at(index).filter(|held| self.log.committed(index) == Some(*held));
             lost.extend(held.map(|held| (index, held)));
         }
-        for (index, slot) in mirror.begin(write) {
+        // What a snapshot stands for is not lost.
+        if write.snapshot.is_some() {
+            lost.retain(|(index, _)| *index > write.discard_through);
+        }
+        for (index, slot) in mirror.begin(write, self.log.all_committed()) {
             self.log.record(node, index, slot)?;
             lost.retain(|kept| *kept != (index, slot));
         }
@@ -68,8 +85,8 @@ impl Oracles {
         }
     }
 
-    /// Judges a node that has become leader of `term`: a quorum has voted for it, durably, and its
-    /// log holds all that is committed.
+    /// Judges a node that has become leader of `term`: a quorum of `members` has voted for it,
+    /// durably, and its log holds all that is committed.
     ///
     /// # Errors
     /// What is broken.
@@ -77,12 +94,12 @@ impl Oracles {
         &self,
         node: u64,
         term: u64,
+        members: &Configuration,
         term_at: impl Fn(u64) -> Option<u64>,
     ) -> Result<(), Violation> {
         let name = quorate_core::NodeId::new(node + 1);
-        let voters = self.durable.iter().filter(|mirror| mirror.vote_in(term) == name);
-        let (votes, needed) = (voters.count() as u64, self.durable.len() as u64 / 2 + 1);
-        if votes < needed {
+        let voted = |voter: u64| self.durable[voter as usize].vote_in(term) == name;
+        if let Some((votes, needed)) = members::lacking(members, voted) {
             return Err(Violation::LeaderWithoutQuorum { node, term, votes, needed });
         }
         self.log.leads(node, term, term_at)
@@ -90,7 +107,8 @@ impl Oracles {
 
     /// Judges a commit index that `node` has just learnt: everything from behind `before` through
     /// `commit` must be what is committed elsewhere, and what is new must stand on a quorum of
-    /// durable logs.
+    /// durable logs, of the configuration in force before this step or after it; a configuration on
+    /// a quorum of its own. `base` is where the node's log begins.
     ///
     /// # Errors
     /// What is broken.
@@ -99,30 +117,47 @@ impl Oracles {
         node: u64,
         before: u64,
         commit: u64,
+        base: u64,
+        in_force: [&Configuration; 2],
         term_at: impl Fn(u64) -> Option<u64>,
     ) -> Result<(), Violation> {
-        for index in before + 1..=commit {
+        // What a snapshot stands for was committed before, or nobody could have made it.
+        let begin = if base > before { base } else { before + 1 };
+        if begin > self.log.last_committed() + 1 {
+            return Err(Violation::CommitBeyondLog { node, index: begin });
+        }
+        let mut newest = None;
+        for index in begin..=commit {
             let term = term_at(index).ok_or(Violation::CommitBeyondLog { node, index })?;
-            if self.log.agrees(node, index, term)? {
-                continue;
+            if !self.log.agrees(node, index, term)? {
+                self.log.commit(node, index, term)?;
+                newest = Some(LogId::new(term, index));
             }
-            // Logs that hold the newest entry hold all before it, so only that one is counted.
-            if index == commit {
-                let holds = |mirror: &&durable::Mirror| mirror.term_at(index) == Some(term);
-                let holders = self.durable.iter().filter(holds).count() as u64;
-                let needed = self.durable.len() as u64 / 2 + 1;
-                if holders < needed {
-                    return Err(Violation::CommitWithoutQuorum {
-                        node,
-                        index,
-                        term,
-                        holders,
-                        needed,
-                    });
-                }
+        }
+        let Some(newest) = newest else { return Ok(()) };
+        // Logs that hold the newest entry hold all before it, so only that one is counted.
+        let first = in_force.map(|members| self.lacks(node, members, newest));
+        if let [Err(violation), Err(_)] = first {
+            return Err(violation);
+        }
+        for (index, members) in self.log.committed_configurations(before, commit) {
+            let term = term_at(index).unwrap_or(0);
+            if index >= begin {
+                self.lacks(node, members, LogId::new(term, index))?;
             }
-            self.log.commit(node, index, term)?;
         }
         Ok(())
+    }
+
+    /// Whether a quorum of `members` holds an entry durably.
+    fn lacks(&self, node: u64, members: &Configuration, entry: LogId) -> Result<(), Violation> {
+        let LogId { term, index } = entry;
+        let holds = |voter: u64| self.durable[voter as usize].term_at(index) == Some(term);
+        match members::lacking(members, holds) {
+            None => Ok(()),
+            Some((holders, needed)) => {
+                Err(Violation::CommitWithoutQuorum { node, index, term, holders, needed })
+            }
+        }
     }
 }

@@ -51,3 +51,22 @@ impl Floors {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_out_of_real_time_order() {
+        let mut floors = Floors::default();
+        let early = floors.begin();
+        assert_eq!(floors.wrote(0, early, 10), Ok(()));
+        assert_eq!(floors.read(1, early, 4), Ok(()), "it began before");
+        let late = floors.begin();
+        assert!(floors.read(1, late, 9).is_err(), "a stale read");
+        assert!(floors.wrote(1, late, 10).is_err(), "two writes in one place");
+        assert_eq!(floors.read(1, late, 10), Ok(()));
+        assert!(Floors::named(0, 10, 9).is_err());
+        assert_eq!(Floors::named(0, 10, 10), Ok(()));
+    }
+}

@@ -1,5 +1,7 @@
 //! Every oracle is shown something that must not be, and says so.
 
+mod members;
+
 use std::sync::Arc;
 
 use quorate_core::{
@@ -14,12 +16,12 @@ use super::{
     election::{Elections, View},
     log::{Logs, Slot},
     machine::Machines,
-    read::Floors,
     *,
 };
 
 fn view(role: RoleKind, term: Term) -> View {
-    View { role, term, voted_for: None, commit: 0, last: LogId::ZERO }
+    let last = LogId::ZERO;
+    View { role, term, voted_for: None, commit: 0, last, base: last, members_at: 0 }
 }
 
 fn state(term: Term, vote: u64) -> HardState {
@@ -44,9 +46,14 @@ fn write(number: u64, hard_state: HardState, from: Index, term: Term, names: &[&
 }
 
 fn durable(mirror: &mut Mirror, write: &Write) -> Vec<(Index, Slot)> {
-    let places = mirror.begin(write).collect();
+    let places = mirror.begin(write, &[]).collect();
     mirror.complete();
     places
+}
+
+/// The first `nodes` nodes as voters.
+fn all(nodes: u64) -> Configuration {
+    Configuration::new((1..=nodes).map(NodeId::of))
 }
 
 const NO_LOG: fn(Index) -> Option<Term> = |_| None;
@@ -71,12 +78,20 @@ fn a_leader_without_a_quorum_of_durable_votes() {
     vote(&mut oracles, 1, 3, 1);
     vote(&mut oracles, 2, 3, 3);
     let lacking = Violation::LeaderWithoutQuorum { node: 0, term: 3, votes: 2, needed: 3 };
-    assert_eq!(oracles.leads(0, 3, NO_LOG), Err(lacking.clone()));
-    let _ = oracles.durable[3].begin(&write(1, state(3, 1), 1, 3, &[]));
-    assert_eq!(oracles.leads(0, 3, NO_LOG), Err(lacking), "a vote under way does not count");
+    assert_eq!(oracles.leads(0, 3, &all(4), NO_LOG), Err(lacking.clone()));
+    let _ = oracles.durable[3].begin(&write(1, state(3, 1), 1, 3, &[]), &[]);
+    assert_eq!(
+        oracles.leads(0, 3, &all(4), NO_LOG),
+        Err(lacking),
+        "a vote under way does not count"
+    );
     oracles.durable[3].complete();
     vote(&mut oracles, 1, 4, 2);
-    assert_eq!(oracles.leads(0, 3, NO_LOG), Ok(()), "a later vote does not unsay an earlier one");
+    assert_eq!(
+        oracles.leads(0, 3, &all(4), NO_LOG),
+        Ok(()),
+        "a later vote does not unsay an earlier one"
+    );
 }
 
 #[test]
@@ -148,28 +163,29 @@ fn three(holders: usize) -> Oracles {
 
 #[test]
 fn a_commit_without_a_quorum_of_disks() {
-    let found = three(1).commit(0, 0, 1, |_| Some(1));
+    let found = three(1).commit(0, 0, 1, 0, [&all(3); 2], |_| Some(1));
     assert!(matches!(found, Err(Violation::CommitWithoutQuorum { holders: 1, needed: 2, .. })));
-    assert_eq!(three(2).commit(0, 0, 1, |_| Some(1)), Ok(()));
-    let beyond = three(2).commit(0, 0, 2, |index| (index == 1).then_some(1));
+    assert_eq!(three(2).commit(0, 0, 1, 0, [&all(3); 2], |_| Some(1)), Ok(()));
+    let beyond = three(2).commit(0, 0, 2, 0, [&all(3); 2], |index| (index == 1).then_some(1));
     assert!(matches!(beyond, Err(Violation::CommitBeyondLog { index: 2, .. })));
 }
 
 #[test]
 fn a_write_under_way_does_not_count_for_a_commit() {
     let mut oracles = three(1);
-    let places: Vec<_> = oracles.durable[1].begin(&write(1, state(1, 1), 1, 1, &["a"])).collect();
+    let places: Vec<_> =
+        oracles.durable[1].begin(&write(1, state(1, 1), 1, 1, &["a"]), &[]).collect();
     assert_eq!(places.len(), 1);
-    assert!(oracles.commit(0, 0, 1, |_| Some(1)).is_err());
+    assert!(oracles.commit(0, 0, 1, 0, [&all(3); 2], |_| Some(1)).is_err());
     oracles.durable[1].complete();
-    assert_eq!(oracles.commit(0, 0, 1, |_| Some(1)), Ok(()));
+    assert_eq!(oracles.commit(0, 0, 1, 0, [&all(3); 2], |_| Some(1)), Ok(()));
 }
 
 #[test]
 fn what_is_committed_changes() {
     let mut oracles = three(3);
-    oracles.commit(0, 0, 1, |_| Some(1)).unwrap();
-    let found = oracles.commit(1, 0, 1, |_| Some(2));
+    oracles.commit(0, 0, 1, 0, [&all(3); 2], |_| Some(1)).unwrap();
+    let found = oracles.commit(1, 0, 1, 0, [&all(3); 2], |_| Some(2));
     assert!(matches!(found, Err(Violation::CommittedChanged { node: 1, .. })));
 }
 
@@ -177,7 +193,7 @@ fn what_is_committed_changes() {
 fn a_node_that_removes_a_committed_entry() {
     let begun = || {
         let mut oracles = three(2);
-        oracles.commit(0, 0, 1, |_| Some(1)).unwrap();
+        oracles.commit(0, 0, 1, 0, [&all(3); 2], |_| Some(1)).unwrap();
         oracles
     };
     let removed = Violation::CommittedRemoved { node: 1, place: LogId::new(1, 1) };
@@ -199,7 +215,7 @@ fn a_commit_that_no_disk_was_asked_to_hold() {
 #[test]
 fn a_leader_that_lacks_a_committed_entry() {
     let mut oracles = three(2);
-    oracles.commit(0, 0, 1, |_| Some(1)).unwrap();
+    oracles.commit(0, 0, 1, 0, [&all(3); 2], |_| Some(1)).unwrap();
     assert_eq!(oracles.log.leads(1, 2, |_| Some(1)), Ok(()));
     for lacking in [None, Some(2)] {
         let found = oracles.log.leads(2, 2, |_| lacking);
@@ -259,7 +275,7 @@ fn an_acknowledgement_that_is_not_durable() {
     assert!(mirror.sent(0, 1, &matched(1), |_| Some(3)).is_err(), "another entry");
     let later = Message { term: 5, ..matched(1) };
     assert!(mirror.sent(0, 1, &later, NO_LOG).is_err(), "in a term that is not durable");
-    let _ = mirror.begin(&write(2, state(4, 0), 2, 4, &["b"]));
+    let _ = mirror.begin(&write(2, state(4, 0), 2, 4, &["b"]), &[]);
     assert!(mirror.sent(0, 1, &matched(2), NO_LOG).is_err(), "still being written");
     mirror.complete();
     assert_eq!(mirror.sent(0, 1, &matched(2), NO_LOG), Ok(()));
@@ -297,8 +313,8 @@ fn a_store_that_forgets_or_invents() {
     let mirror = || {
         let mut mirror = Mirror::default();
         durable(&mut mirror, &first);
-        let _ = mirror.begin(&second);
-        let _ = mirror.begin(&third);
+        let _ = mirror.begin(&second, &[]);
+        let _ = mirror.begin(&third, &[]);
         mirror
     };
     let recover = |found: (Recovered, Entries)| mirror().recover(0, &found.0, &found.1);
@@ -353,20 +369,6 @@ fn machines_that_differ() {
     assert!(matches!(found, Err(Violation::MachinesDiffer { index: 2, .. })));
     machines.restart(1);
     assert!(apply(&mut machines, 1, 1, "a", 1), "a restarted machine begins anew");
-}
-
-#[test]
-fn operations_out_of_real_time_order() {
-    let mut floors = Floors::default();
-    let early = floors.begin();
-    assert_eq!(floors.wrote(0, early, 10), Ok(()));
-    assert_eq!(floors.read(1, early, 4), Ok(()), "it began before");
-    let late = floors.begin();
-    assert!(floors.read(1, late, 9).is_err(), "a stale read");
-    assert!(floors.wrote(1, late, 10).is_err(), "two writes in one place");
-    assert_eq!(floors.read(1, late, 10), Ok(()));
-    assert!(Floors::named(0, 10, 9).is_err());
-    assert_eq!(Floors::named(0, 10, 10), Ok(()));
 }
 
 #[test]

@@ -1,17 +1,8 @@
 //! What broke, as a value and as a sentence.
 
-use quorate_core::{HardState, Index, LogId, NodeId, Term};
+use std::sync::Arc;
 
-/// How grave a violation is: which exit code it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Something wrong was done.
-    Safety,
-    /// Something due was not done.
-    Liveness,
-    /// The same seed gave another run.
-    Determinism,
-}
+use quorate_core::{Configuration, HardState, Index, LogId, NodeId, RoleKind, Term};
 
 /// A property that did not hold. Nodes are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,6 +160,38 @@ pub enum Violation {
         /// What the disk holds.
         held: String,
     },
+    /// A snapshot stands for what is committed.
+    #[error("node {node} names a snapshot of {last:?}, which is not committed")]
+    SnapshotUncommitted {
+        /// Who.
+        node: u64,
+        /// What it should cover.
+        last: LogId,
+    },
+    /// A snapshot has the members of its last entry, both halves of them.
+    #[error(
+        "node {node}'s snapshot of {last:?} has the members {found:?} in place of {expected:?}"
+    )]
+    SnapshotMembers {
+        /// Whose.
+        node: u64,
+        /// What it covers.
+        last: LogId,
+        /// What it has.
+        found: Arc<Configuration>,
+        /// What is committed.
+        expected: Arc<Configuration>,
+    },
+    /// Quorums of adjacent configurations have a node in common (paper §6).
+    #[error("leader {node} goes from {old} to {new}, which have quorums without a common node")]
+    QuorumsApart {
+        /// Who.
+        node: u64,
+        /// From.
+        old: String,
+        /// To.
+        new: String,
+    },
     /// The log store gave back what was never written, or less than was synced.
     #[error("node {node}'s disk gave back {found}, but was last known to hold {expected}")]
     Recovered {
@@ -236,6 +259,16 @@ pub enum Violation {
         index: Index,
         /// What it should have reached.
         committed: Index,
+    },
+    /// A lease read takes a leader that is not handing over (dissertation §3.10, §6.4.1).
+    #[error("node {node} answered a lease read at once as {role:?}, handing over to {to:?}")]
+    LeaseWithoutRight {
+        /// Who.
+        node: u64,
+        /// What it is.
+        role: RoleKind,
+        /// To whom it hands over.
+        to: Option<NodeId>,
     },
     /// Real-time order, by places in the log.
     #[error(
@@ -348,17 +381,4 @@ pub enum Violation {
         /// The first event that differs.
         event: u64,
     },
-}
-
-impl Violation {
-    /// How grave it is.
-    pub fn family(&self) -> Family {
-        if matches!(self, Violation::Stuck { .. }) {
-            Family::Liveness
-        } else if matches!(self, Violation::NotDeterministic { .. }) {
-            Family::Determinism
-        } else {
-            Family::Safety
-        }
-    }
 }

@@ -56,7 +56,7 @@ impl World {
 
     /// A client asks a node.
     pub(super) fn attempt(&mut self, number: u64, operation: usize) -> Result<(), Violation> {
-        let other = self.choices.draw(Stream::Client(number), self.settings.nodes);
+        let other = self.choices.draw(Stream::Client(number), self.settings.all_nodes());
         let delay = self.trip(number);
         let client = &mut self.clients[number as usize];
         let node = client.hint.unwrap_or(other);
@@ -84,24 +84,27 @@ impl World {
         let Some(pending) = pending.filter(|p| p.attempt == Some((request, to))) else {
             return Ok(());
         };
-        let committed = self.oracles.log.last_committed();
-        let node = &mut self.nodes[to as usize];
-        let time = node.clock.read(self.now);
-        let life_number = node.lives;
-        let Some(life) = &mut node.life else {
+        if self.nodes[to as usize].life.is_none() {
             // Nobody listens: surely not done.
             let delay = self.trip(number);
             let answer = Answer::Refused { leader: None };
             self.push(delay, Event::Tell { client: number, request, answer });
             return Ok(());
-        };
-        let asked = Request { client: number, key: pending.key, node: to, committed };
+        }
+        let (committed, step) = (self.oracles.log.last_committed(), self.stats.events);
+        let share = self.settings.workload.lease_percent;
+        let is_read = pending.ask == Ask::Get;
+        let lease =
+            is_read && share > 0 && self.choices.draw(Stream::Client(number), 100) >= 100 - share;
+        let asked = Request { client: number, key: pending.key, node: to, committed, step, lease };
         self.requests.insert(request, asked);
         self.hash = crate::hash::mix(self.hash, request);
-        if pending.ask == Ask::Get {
-            life.driver.read(request, Consistency::Linearizable, time);
-            return self.pump(to);
+        if is_read {
+            return self.read(to, request, lease);
         }
+        let node = &mut self.nodes[to as usize];
+        let life_number = node.lives;
+        let Some(life) = &mut node.life else { return Ok(()) };
         let padding = self.settings.workload.padding_bytes;
         let bytes = command(pending.key, pending.ask, padding)
             .map_err(|error| Violation::OddResponse { node: to, response: error.to_string() })?;
@@ -112,6 +115,22 @@ impl World {
             self.push(delay, Event::Gather { node: to, life: life_number });
         }
         Ok(())
+    }
+
+    /// A read came to a node: where a lease is published that covers it, the core is not asked.
+    fn read(&mut self, to: u64, request: RequestId, lease: bool) -> Result<(), Violation> {
+        let node = &mut self.nodes[to as usize];
+        let time = node.clock.read(self.now);
+        let Some(life) = &mut node.life else { return Ok(()) };
+        let is_open = life.published.is_some_and(|until| time < until);
+        if lease && is_open && life.driver.applied() == life.view.commit {
+            let applied = life.driver.applied();
+            self.marks.reach(Mark::PublishedRead);
+            return self.read_ready(to, request, applied);
+        }
+        let consistency = if lease { Consistency::Lease } else { Consistency::Linearizable };
+        life.driver.read(request, consistency, time);
+        self.pump(to)
     }
 
     /// A node proposes what it has collected.

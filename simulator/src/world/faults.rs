@@ -37,11 +37,13 @@ impl World {
         self.note(8, planned as u64, &[]);
         self.say(|_| format!("fault: {fault}"));
         match fault.target {
-            Target::Node(node) => self.strike_node(planned, &fault, node % self.settings.nodes),
+            Target::Node(node) => {
+                self.strike_node(planned, &fault, node % self.settings.all_nodes())
+            }
             Target::Leader => self.strike_node(planned, &fault, self.leader()),
             Target::Cause => self.strike_node(planned, &fault, cause),
             Target::Everyone => {
-                for node in 0..self.settings.nodes {
+                for node in 0..self.settings.all_nodes() {
                     self.strike_node(planned, &fault, node);
                 }
             }
@@ -49,7 +51,7 @@ impl World {
     }
 
     /// All faults end with the time for faults.
-    fn until(&self, duration: Nanos) -> Nanos {
+    pub(super) fn until(&self, duration: Nanos) -> Nanos {
         (self.now + duration).min(self.settings.fault_time).max(self.now)
     }
 
@@ -73,7 +75,7 @@ impl World {
                 node.paused_until = node.paused_until.max(until);
             }
             Fault::Partition(split) => {
-                let blocked = Network::blocked_by(split, number, self.settings.nodes);
+                let blocked = Network::blocked_by(split, number, self.settings.all_nodes());
                 self.network.block(&blocked, true);
                 self.push_at(until, Event::PartitionEnds { blocked });
             }
@@ -86,11 +88,14 @@ impl World {
                 self.marks.add(Mark::ClockDrifted, u64::from(ppm != 0));
                 self.clock_changed(number);
             }
-            Fault::Jump { by } => {
-                node.clock.jump(now, by);
-                self.marks.add(Mark::ClockSteppedBack, u64::from(by < 0));
-                self.clock_changed(number);
-            }
+            Fault::Jump { .. }
+            | Fault::Members(_)
+            | Fault::Transfer(_)
+            | Fault::Stop
+            | Fault::Quiesce
+            | Fault::Snapshot
+            | Fault::DamagedMachine
+            | Fault::LowSpace => self.push(0, Event::Operate { node: number, planned }),
             Fault::StallDisk => {
                 node.stalled_until = node.stalled_until.max(until);
             }
@@ -103,7 +108,7 @@ impl World {
         self.push_at(until, Event::TroubleEnds { node, trouble });
     }
 
-    fn clock_changed(&mut self, number: u64) {
+    pub(super) fn clock_changed(&mut self, number: u64) {
         if let Some(life) = &mut self.nodes[number as usize].life {
             life.tick_at = None;
         }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use quorate_core::{Entries, HardState, NodeId, Timestamp};
-use quorate_driver::{ApplyJob, Driver, LogStore};
+use quorate_core::{HardState, NodeId, Timestamp};
+use quorate_driver::{Driver, LogStore, Recovered};
 use quorate_kv::Kv;
 
 use super::{Event, World};
@@ -12,15 +12,12 @@ use crate::{
     choices::Stream,
     disk::SimDisk,
     marks::Mark,
-    node::{Judged, Life},
+    node::Life,
     oracle::{Violation, durable::Mirror, election::View},
     plan::{Fault, Pattern},
     profile::{MILLISECOND, Settings},
-    store,
+    store::{self, Store},
 };
-
-/// One of so many completed writes is probed, and fewer as the log grows: a probe reads all of it.
-const PROBE_EVERY: u64 = 64;
 
 /// Asks the disk itself, not the log that said so, whether what was reported durable is: a copy of
 /// the disk loses its power at once, and opening the log on it must give back all of it.
@@ -71,8 +68,21 @@ impl World {
             return self.start_failed(number);
         }
         let failed = |error: String| Violation::OpenFailed { node: number, error };
-        let (mut store, recovered) = opened.map_err(|error| failed(error.to_string()))?;
+        let (store, recovered) = opened.map_err(|error| failed(error.to_string()))?;
         node.disk.disarm();
+        self.start_with(number, store, recovered)
+    }
+
+    /// Starts a node whose log is open.
+    fn start_with(
+        &mut self,
+        number: u64,
+        mut store: Store,
+        recovered: Recovered,
+    ) -> Result<(), Violation> {
+        let at = number as usize;
+        let node = &mut self.nodes[at];
+        let failed = |error: String| Violation::OpenFailed { node: number, error };
         let entries =
             store::read_all(&mut store, &recovered).map_err(|error| failed(error.to_string()))?;
         self.marks.add(Mark::TornBatchMet, u64::from(store.counters().torn));
@@ -83,13 +93,19 @@ impl World {
         self.marks.add(Mark::PartOfGroupRecovered, u64::from(found.kept > 0 && found.lost > 0));
         self.marks.add(Mark::GroupLost, u64::from(found.kept == 0 && found.lost > 0));
         let held = mirror.hard_state();
-        let persisted = recovered.found_or_bootstrap(self.founding.clone());
+        let begins = recovered.found.as_ref().and_then(|found| found.snapshot.as_ref());
+        self.marks.add(Mark::StartedFromSnapshot, u64::from(begins.is_some()));
+        let persisted = if number < self.settings.nodes {
+            recovered.found_or_bootstrap(self.founding.clone())
+        } else {
+            recovered.found_or_join()
+        };
         let driver = Driver::restore(node.config.clone(), persisted, node.clock.read(self.now))
             .map_err(|error| Violation::RestoreFailed { node: number, error: error.to_string() })?;
         let status = driver.raft().status();
         let (term, voted_for, promise) = (status.term, status.voted_for, status.promise);
         starts_where_it_stood(number, held, HardState { term, voted_for, promise })?;
-        let view = View::of(&status);
+        let (view, members) = (View::of(&status), status.configuration.clone());
         node.life = Some(Life {
             driver,
             store,
@@ -101,6 +117,12 @@ impl World {
             tick_at: None,
             rolls: 0,
             inbox: Vec::new(),
+            members,
+            taking: None,
+            snapshot_asked: false,
+            kept: 0,
+            damaged: false,
+            published: None,
         });
         self.note(1, number, &[]);
         self.say(|_| format!("node {number} starts with term {}, {:?}", view.term, view.last));
@@ -177,7 +199,14 @@ impl World {
             node.disk.stop_after(after, torn);
             let _ = life.store.write(job.writes());
             node.late = Some(job);
+        } else if let Some(mut taking) = life.taking.take() {
+            node.disk.disarm();
+            node.disk.stop_after(after, torn);
+            let _ = taking.write_some(&mut life.store);
         }
+        self.marks.add(Mark::CrashedBeforeReceived, u64::from(life.kept > 0));
+        self.marks.add(Mark::CrashedInJoint, u64::from(life.members.is_joint()));
+        node.stopping = None;
         if fault == Fault::PowerLoss {
             node.disk.lose_power(chance);
         } else {
@@ -263,113 +292,5 @@ impl World {
         running.tick_at = Some(deadline);
         let at = node.clock.when(deadline).max(self.now);
         self.push_at(at, Event::Tick { node: number, life, deadline });
-    }
-
-    /// The disk has done, or failed, what it was writing.
-    pub(super) fn write_done(&mut self, number: u64, life: u64) -> Result<(), Violation> {
-        if self.nodes[number as usize].living(life).is_none()
-            || self.postponed(number, || Event::WriteDone { node: number, life })
-        {
-            return Ok(());
-        }
-        let now = self.now;
-        let node = &mut self.nodes[number as usize];
-        if node.stalled_until > now {
-            let until = node.stalled_until;
-            self.marks.reach(Mark::DiskStalled);
-            self.push_at(until, Event::WriteDone { node: number, life });
-            return Ok(());
-        }
-        let time = node.clock.read(now);
-        let disk = &node.disk;
-        let Some(running) = &mut node.life else { return Ok(()) };
-        let Some(job) = running.writing.take() else { return Ok(()) };
-        let result = running.store.write(job.writes());
-        match &result {
-            Ok(()) => {
-                self.oracles.durable[number as usize].complete();
-                let mirror = &self.oracles.durable[number as usize];
-                if self.hash.is_multiple_of(PROBE_EVERY + mirror.last_index()) {
-                    probe(number, mirror, disk, &self.settings, self.hash)?;
-                    self.marks.reach(Mark::DiskProbed);
-                }
-                let rolls = running.store.counters().rolls;
-                self.marks.add(Mark::SegmentRotated, rolls.saturating_sub(running.rolls));
-                running.rolls = rolls;
-            }
-            Err(error) if !disk.has_failed() => {
-                return Err(Violation::WriteFailed { node: number, error: error.to_string() });
-            }
-            Err(_) => {}
-        }
-        running.driver.write_done(job.done(result), time);
-        self.note(5, number, &[]);
-        self.pump(number)
-    }
-
-    /// The completion of an earlier life's write comes to a driver that never asked for it. It
-    /// comes while nothing is being written: the driver has one write under way at a time, and
-    /// takes a completion that comes meanwhile for that one's.
-    pub(super) fn late_completion(&mut self, number: u64, life: u64) -> Result<(), Violation> {
-        let node = &mut self.nodes[number as usize];
-        let time = node.clock.read(self.now);
-        let Some(running) = node.life.as_mut().filter(|_| node.lives == life) else {
-            return Ok(());
-        };
-        let Some(job) = node.late.take() else { return Ok(()) };
-        let before = running.driver.raft().status().drops.stale_completions;
-        running.driver.write_done(job.done(Ok(())), time);
-        let dropped = running.driver.raft().status().drops.stale_completions - before;
-        self.marks.add(Mark::StaleCompletion, dropped);
-        self.note(14, number, &[]);
-        self.say(|_| format!("node {number} is told of a write of an earlier life"));
-        self.pump(number)
-    }
-
-    /// The state machine applies what it was given.
-    pub(super) fn apply_done(&mut self, number: u64, life: u64) -> Result<(), Violation> {
-        if self.nodes[number as usize].living(life).is_none()
-            || self.postponed(number, || Event::ApplyDone { node: number, life })
-        {
-            return Ok(());
-        }
-        let node = &mut self.nodes[number as usize];
-        let time = node.clock.read(self.now);
-        let Some(running) = &mut node.life else { return Ok(()) };
-        let Some(job) = running.applying.take() else { return Ok(()) };
-        let entries = match &job {
-            ApplyJob::Entries(job) => job.entries().clone(),
-            ApplyJob::Install(_) => Entries::new(),
-        };
-        let mut judged = Judged { machine: &mut running.machine, answers: Vec::new() };
-        let done = job.run(&mut running.store, &mut judged);
-        for (entry, answer) in entries.iter().zip(judged.answers) {
-            self.oracles.machine.applied(number, entry, answer, &self.oracles.log)?;
-        }
-        self.oracles.machine.fingerprint(number, running.machine.fingerprint())?;
-        running.driver.apply_done(done, time);
-        self.note(6, number, &[]);
-        self.applying = true;
-        let result = self.pump(number);
-        self.applying = false;
-        result
-    }
-
-    /// The disk has read what it was asked for.
-    pub(super) fn read_done(&mut self, number: u64, life: u64) -> Result<(), Violation> {
-        if self.nodes[number as usize].living(life).is_none()
-            || self.postponed(number, || Event::ReadDone { node: number, life })
-        {
-            return Ok(());
-        }
-        let node = &mut self.nodes[number as usize];
-        let time = node.clock.read(self.now);
-        let Some(running) = &mut node.life else { return Ok(()) };
-        let Some(job) = running.reading.pop_front() else { return Ok(()) };
-        let done = job.run(&mut running.store);
-        running.driver.log_read_done(done, time);
-        self.marks.reach(Mark::LogReadBack);
-        self.note(15, number, &[]);
-        self.pump(number)
     }
 }

@@ -4,26 +4,28 @@
 //! follows from it, judge it.
 
 mod clients;
+mod disk_work;
+mod events;
 mod faults;
 mod life;
+mod operations;
+mod outcomes;
 mod pump;
 mod recovery;
+mod snapshots;
 mod stats;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-use quorate_core::{Config, Configuration, Index, Nanos, NodeId, RequestId, Timestamp};
+use quorate_core::{Configuration, Index, Nanos, RequestId};
 
 use crate::{
     choices::{Choices, Stream},
-    client::{Answer, Client},
-    clock::Clock,
-    disk::SimDisk,
+    client::Client,
     hash::{mix, mix_bytes},
     history::History,
     marks::{Mark, Marks},
-    network::{Blocked, Network, Trouble},
+    network::Network,
     node::Node,
     oracle::{Oracles, Violation},
     plan::{Pattern, Plan, Planned},
@@ -31,6 +33,7 @@ use crate::{
     queue::Queue,
 };
 
+use events::{Event, Order, Request, Trigger};
 pub use stats::Stats;
 
 #[cfg(test)]
@@ -41,50 +44,6 @@ mod tests;
 pub const LIVENESS_TIMEOUTS: u64 = 40;
 /// More events than this at one moment mean that something spins.
 const SPIN_LIMIT: u64 = 200_000;
-
-/// Something that will happen.
-#[derive(Clone, Debug)]
-enum Event {
-    Deliver { from: u64, to: u64, life: u64, bytes: Bytes },
-    Tick { node: u64, life: u64, deadline: Timestamp },
-    WriteDone { node: u64, life: u64 },
-    ApplyDone { node: u64, life: u64 },
-    ReadDone { node: u64, life: u64 },
-    Gather { node: u64, life: u64 },
-    Restart { node: u64, lives: u64 },
-    Fault { planned: usize },
-    CrashAgain { node: u64, life: u64, planned: usize },
-    PowerFails { node: u64, planned: usize },
-    LateCompletion { node: u64, life: u64 },
-    PartitionEnds { blocked: Blocked },
-    TroubleEnds { node: u64, trouble: Trouble },
-    Begin { client: u64 },
-    Attempt { client: u64, operation: usize },
-    Arrive { client: u64, request: RequestId, node: u64 },
-    Tell { client: u64, request: RequestId, answer: Answer },
-    GiveUp { client: u64, operation: usize },
-    Heal,
-    Inspect,
-}
-
-/// A fault that waits for an event.
-#[derive(Clone, Copy, Debug)]
-struct Trigger {
-    planned: usize,
-    pattern: Pattern,
-    after: Nanos,
-    left: u64,
-}
-
-/// A request that a node has.
-#[derive(Clone, Copy, Debug)]
-struct Request {
-    client: u64,
-    key: u64,
-    node: u64,
-    /// The last committed index when it came in.
-    committed: Index,
-}
 
 /// What decides a run: everything else follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,10 +83,15 @@ pub struct World {
     moment: u64,
     next_request: RequestId,
     requests: BTreeMap<RequestId, Request>,
+    /// What operators asked for.
+    orders: BTreeMap<RequestId, Order>,
     triggers: Vec<Trigger>,
     /// Faults whose event has come, with its cause.
     struck: Vec<(usize, u64)>,
     healed_at: Option<Nanos>,
+    damaged_restarted: bool,
+    /// Whose disk hangs on when all else has healed.
+    hung: Option<u64>,
     /// The newest commit index of any node at that time.
     committed_at_healing: Index,
     write_since_heal: bool,
@@ -159,12 +123,14 @@ impl World {
     /// Where a node does not start.
     pub fn with(mut choices: Choices, settings: Settings, plan: Plan) -> Result<World, Violation> {
         let nodes: Vec<Node> =
-            (0..settings.nodes).map(|number| node(&mut choices, &settings, number)).collect();
+            (0..settings.all_nodes()).map(|n| Node::new(&mut choices, &settings, n)).collect();
         let clients = settings.workload.clients;
         let mut world = World {
-            founding: Arc::new(Configuration::new(nodes.iter().map(|node| node.id))),
+            founding: Arc::new(Configuration::new(
+                nodes.iter().take(settings.nodes as usize).map(|node| node.id),
+            )),
             network: Network::new(settings.link),
-            oracles: Oracles::new(settings.nodes),
+            oracles: Oracles::new(settings.all_nodes()),
             clients: (0..clients).map(Client::new).collect(),
             settings,
             plan,
@@ -177,9 +143,12 @@ impl World {
             moment: 0,
             next_request: 1,
             requests: BTreeMap::new(),
+            orders: BTreeMap::new(),
             triggers: Vec::new(),
             struck: Vec::new(),
             healed_at: None,
+            damaged_restarted: false,
+            hung: None,
             committed_at_healing: 0,
             write_since_heal: false,
             finished: false,
@@ -195,7 +164,7 @@ impl World {
             let delay = world.choices.draw(Stream::Client(client), world.settings.workload.think);
             world.push(delay, Event::Begin { client });
         }
-        for node in 0..world.settings.nodes {
+        for node in 0..world.settings.all_nodes() {
             world.start(node)?;
         }
         Ok(world)
@@ -267,45 +236,6 @@ impl World {
             self.strike(planned, cause);
         }
         Ok(!self.finished)
-    }
-
-    fn dispatch(&mut self, event: Event) -> Result<(), Violation> {
-        match event {
-            Event::Deliver { from, to, life, bytes } => self.deliver(from, to, life, bytes),
-            Event::Tick { node, life, deadline } => self.tick(node, life, deadline),
-            Event::WriteDone { node, life } => self.write_done(node, life),
-            Event::ApplyDone { node, life } => self.apply_done(node, life),
-            Event::ReadDone { node, life } => self.read_done(node, life),
-            Event::Gather { node, life } => self.propose(node, life),
-            Event::Restart { node, lives } => self.restart(node, lives),
-            Event::Fault { planned } => {
-                let cause = self.leader();
-                self.strike(planned, cause);
-                Ok(())
-            }
-            Event::CrashAgain { node, life, planned } => self.crash_again(node, life, planned),
-            Event::PowerFails { node, planned } => self.power_fails(node, planned),
-            Event::LateCompletion { node, life } => self.late_completion(node, life),
-            Event::PartitionEnds { blocked } => {
-                if self.healed_at.is_none() {
-                    self.network.block(&blocked, false);
-                }
-                Ok(())
-            }
-            Event::TroubleEnds { node, trouble } => {
-                if self.healed_at.is_none() {
-                    self.network.trouble(node, trouble, false);
-                }
-                Ok(())
-            }
-            Event::Begin { client } => self.begin(client),
-            Event::Attempt { client, operation } => self.attempt(client, operation),
-            Event::Arrive { client, request, node } => self.arrive(client, request, node),
-            Event::Tell { client, request, answer } => self.tell(client, request, answer),
-            Event::GiveUp { client, operation } => self.give_up(client, operation),
-            Event::Heal => self.heal(),
-            Event::Inspect => self.inspect(),
-        }
     }
 
     /// Adds an event `delay` from now.
@@ -399,30 +329,5 @@ impl World {
             stats::mark_disk(&mut marks, node.disk.counters());
         }
         marks
-    }
-}
-
-fn node(choices: &mut Choices, settings: &Settings, number: u64) -> Node {
-    let id = NodeId::of(number + 1);
-    let mut config = Config::new(id, choices.draw(Stream::Core(number), u64::MAX));
-    config.election_timeout = settings.election_timeout;
-    config.heartbeat_interval = settings.heartbeat_interval;
-    config.commit_notify_delay = settings.commit_notify_delay;
-    config.max_message_bytes = settings.max_message_bytes;
-    config.max_inflight_messages = settings.max_inflight_messages;
-    config.max_apply_bytes = settings.max_apply_bytes;
-    config.cache_bytes = settings.cache_bytes;
-    Node {
-        number,
-        id,
-        config: Arc::new(config),
-        disk: SimDisk::new(),
-        clock: Clock::new(SECOND + choices.draw(Stream::Clock(number), 3_600 * SECOND)),
-        life: None,
-        lives: 0,
-        paused_until: 0,
-        stalled_until: 0,
-        crash_again: 0,
-        late: None,
     }
 }

@@ -1,16 +1,14 @@
 //! What follows from a step of a node: judge it, send, answer, hand out its next work.
 
-use quorate_core::{AppendOutcome, Body, Message, NodeId, Refusal, RoleKind};
-use quorate_driver::Outcome;
-use quorate_kv::Response;
+use quorate_core::{AppendOutcome, Body, Configuration, Message, NodeId, Promotion, RoleKind};
 
 use super::{Event, World};
 use crate::{
     choices::Stream,
-    client::{Answer, key_bytes, value_of},
     marks::Mark,
-    oracle::{Violation, election::View, read::Floors},
+    oracle::{Violation, election::View, members},
     plan::Pattern,
+    profile::MILLISECOND,
 };
 
 /// Every so many steps the core's own invariants are checked.
@@ -21,6 +19,7 @@ impl World {
     pub(super) fn pump(&mut self, number: u64) -> Result<(), Violation> {
         self.look(number)?;
         self.send_all(number)?;
+        self.offer_snapshots(number);
         if self.struck.is_empty() {
             self.outcomes(number)?;
             self.hand_out(number)?;
@@ -49,13 +48,29 @@ impl World {
         let begins = after.role == RoleKind::Leader
             && (before.role != RoleKind::Leader || before.term != after.term);
         if begins {
-            oracles.leads(number, after.term, |index| log.term_at(index))?;
+            oracles.leads(number, after.term, &life.members, |index| log.term_at(index))?;
         }
         let commits = after.commit > before.commit;
         if commits {
-            oracles.commit(number, before.commit, after.commit, |index| log.term_at(index))?;
+            let in_force = [&life.members, status.configuration];
+            let term_at = |index| log.term_at(index);
+            let (commit, base) = (after.commit, after.base.index);
+            oracles.commit(number, before.commit, commit, base, in_force, term_at)?;
         }
+        let stalled = status.stalled;
+        let others = (life.members != *status.configuration).then(|| status.configuration.clone());
+        let leads_on = after.role == RoleKind::Leader && !begins;
         life.view = after;
+        if let Some(others) = others {
+            if leads_on {
+                members::adjacent(number, &life.members, &others)?;
+            }
+            let before = std::mem::replace(&mut life.members, others);
+            self.look_at_members(number, &before, leads_on);
+        }
+        if stalled && before.role == RoleKind::Leader && after.role != RoleKind::Leader {
+            self.marks.reach(Mark::StalledLeaderWent);
+        }
         self.look_after(number, &before, &after, begins, commits);
         Ok(())
     }
@@ -71,7 +86,11 @@ impl World {
     ) {
         if before.role == RoleKind::Leader && after.role != RoleKind::Leader {
             self.marks.reach(Mark::LeaderDeposed);
+            let node = &self.nodes[number as usize];
+            let is_out = node.life.as_ref().is_some_and(|life| !life.members.is_voter(node.id));
+            self.marks.add(Mark::RemovedLeaderWent, u64::from(is_out && before.term == after.term));
         }
+        self.marks.add(Mark::LogCompacted, u64::from(after.base.index > before.base.index));
         if before.role == RoleKind::Candidate && after.role != RoleKind::Leader {
             self.marks.reach(Mark::ElectionFailed);
         }
@@ -86,6 +105,29 @@ impl World {
             let commit = after.commit;
             self.say(|_| format!("node {number} commits through {commit}"));
             self.observe(Pattern::Committed, number);
+        }
+    }
+
+    /// Marks and triggers of a change of members.
+    fn look_at_members(&mut self, number: u64, before: &Configuration, leads: bool) {
+        let spares = self.settings.nodes;
+        let Some(life) = &self.nodes[number as usize].life else { return };
+        let after = life.members.clone();
+        self.say(|_| format!("node {number} has the members {after:?}"));
+        if !leads {
+            return;
+        }
+        if after.is_joint() {
+            self.marks.reach(Mark::JointEntered);
+            let caught_up = |id: &&NodeId| {
+                let learner = before.learner(**id);
+                learner.is_some_and(|learner| learner.promotion != Promotion::OnDemand)
+            };
+            let promoted = after.voters().iter().filter(caught_up).count() as u64;
+            self.marks.add(Mark::LearnerPromoted, promoted);
+            self.observe(Pattern::EnteredJoint, number);
+        } else if after.voters().iter().any(|id| id.get() > spares) {
+            self.marks.reach(Mark::SpareJoined);
         }
     }
 
@@ -123,12 +165,12 @@ impl World {
             Body::AppendAnswer(answer) if answer.outcome != AppendOutcome::Matched { index: 0 } => {
                 self.observe(Pattern::Acknowledged, number);
             }
+            Body::TimeoutNow => self.observe(Pattern::HandedOver, number),
             Body::PreVoteRequest(_)
             | Body::PreVoteAnswer(_)
             | Body::VoteAnswer(_)
             | Body::AppendRequest(_)
             | Body::AppendAnswer(_)
-            | Body::TimeoutNow
             | Body::ReadRequest(_)
             | Body::ReadAnswer(_) => {}
         }
@@ -142,9 +184,6 @@ impl World {
         mirror.sent(number, to, message, |index| {
             leader.as_ref().and_then(|status| status.log.term_at(index))
         })?;
-        if self.settings.nodes == 1 {
-            return Ok(());
-        }
         mirror.confirmed(number, to, message, self.settings.election_timeout)
     }
 
@@ -169,72 +208,21 @@ impl World {
             Some(_) => format!("{from} to {to}: {message:?}"),
             None => format!("{from} to {to}, lost: {message:?}"),
         });
+        let is_gone = arrivals[0].is_none() || self.nodes[to as usize].life.is_none();
+        let chance = self.settings.unreachable_ppm;
+        if is_gone && chance > 0 && self.choices.happens(Stream::Process(from), chance) {
+            self.push(MILLISECOND, Event::Unreachable { node: from, life, peer: to });
+        }
         for at in arrivals.into_iter().flatten() {
             self.push_at(at, Event::Deliver { from, to, life, bytes: bytes.clone() });
         }
         Ok(())
     }
 
-    fn outcomes(&mut self, number: u64) -> Result<(), Violation> {
-        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
-        let outcomes: Vec<Outcome<Response>> = life.driver.drain_outcomes().collect();
-        outcomes.into_iter().try_for_each(|outcome| self.outcome(number, outcome))
-    }
-
-    fn outcome(&mut self, number: u64, outcome: Outcome<Response>) -> Result<(), Violation> {
-        match outcome {
-            Outcome::Done { request, log_id, response } => {
-                let existed = match response {
-                    Response::Put { .. } => None,
-                    Response::Deleted { existed, .. } => Some(existed),
-                    Response::None | Response::BadCommand(_) => {
-                        let response = format!("{response:?}");
-                        return Err(Violation::OddResponse { node: number, response });
-                    }
-                };
-                self.reply(number, request, Answer::Wrote { place: log_id, existed });
-            }
-            Outcome::Refused { request, reason } => {
-                if reason == Refusal::NoQuorum {
-                    self.marks.reach(Mark::ReadWithoutQuorum);
-                }
-                self.reply(number, request, Answer::Refused { leader: hint(reason) });
-            }
-            Outcome::Replaced { request, .. } => {
-                self.marks.reach(Mark::ProposalReplaced);
-                self.reply(number, request, Answer::Refused { leader: None });
-            }
-            Outcome::Unknown { request } => self.reply(number, request, Answer::Unknown),
-            Outcome::ReadReady { request, index } => self.read_ready(number, request, index)?,
-            Outcome::RoleChanged { .. }
-            | Outcome::Transferred { .. }
-            | Outcome::Lease { .. }
-            | Outcome::SnapshotTaken { .. }
-            | Outcome::SnapshotFailed { .. } => {}
-            Outcome::Misuse(misuse) => return Err(Violation::Misuse { node: number, misuse }),
-            Outcome::Halted(cause) => {
-                if !self.nodes[number as usize].disk.has_failed() {
-                    return Err(Violation::Halted { node: number, cause });
-                }
-                self.halted(number);
-            }
-        }
-        Ok(())
-    }
-
-    fn read_ready(&mut self, number: u64, request: u64, index: u64) -> Result<(), Violation> {
-        let Some(asked) = self.requests.get(&request).copied() else { return Ok(()) };
-        Floors::named(number, asked.committed, index)?;
-        self.marks.add(Mark::ReadWaitedForApply, u64::from(self.applying));
-        let Some(life) = &self.nodes[number as usize].life else { return Ok(()) };
-        let value = life.machine.get(&key_bytes(asked.key)).map(|value| value_of(&value.bytes));
-        let applied = life.driver.applied();
-        self.reply(number, request, Answer::Read { value, applied });
-        Ok(())
-    }
-
     /// Begins the next write, the next apply and what is to be read back.
     fn hand_out(&mut self, number: u64) -> Result<(), Violation> {
+        self.discard_snapshots(number)?;
+        self.take_snapshot(number);
         let node = &mut self.nodes[number as usize];
         let life_number = node.lives;
         let Some(life) = &mut node.life else { return Ok(()) };
@@ -271,25 +259,5 @@ impl World {
         self.push(delay, Event::WriteDone { node: number, life: life_number });
         self.observe(Pattern::Writing, number);
         Ok(())
-    }
-}
-
-fn hint(reason: Refusal) -> Option<u64> {
-    match reason {
-        Refusal::NotLeader { leader } => leader.map(|leader| leader.get() - 1),
-        Refusal::WrongTerm { .. }
-        | Refusal::Busy { .. }
-        | Refusal::TooLarge { .. }
-        | Refusal::Empty
-        | Refusal::NotACommand
-        | Refusal::NoQuorum
-        | Refusal::Transferring { .. }
-        | Refusal::TransferTimedOut
-        | Refusal::NoTarget
-        | Refusal::ChangeInFlight { .. }
-        | Refusal::TermNotCommitted
-        | Refusal::Change(_)
-        | Refusal::NoSpace
-        | Refusal::Halted => None,
     }
 }

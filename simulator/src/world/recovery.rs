@@ -1,12 +1,15 @@
 //! The end of a run: everything heals, and the group must come back; then all is judged once more.
 
-use quorate_core::{LogId, Nanos, RoleKind};
+use quorate_core::{Configuration, LogId, Nanos, RoleKind};
 
 use super::{Event, LIVENESS_TIMEOUTS, World};
 use crate::{
+    choices::Stream,
+    client::Client,
     history::{Ask, Told},
     linearize::{Verdict, judge},
-    node::Node,
+    marks::Mark,
+    node::{Life, Node},
     oracle::Violation,
     profile::MILLISECOND,
 };
@@ -25,7 +28,7 @@ impl World {
         self.struck.clear();
         self.note(12, 0, &[]);
         self.say(|_| "everything heals".to_owned());
-        for number in 0..self.settings.nodes {
+        for number in 0..self.settings.all_nodes() {
             let node = &mut self.nodes[number as usize];
             node.disk.disarm();
             node.clock.set_drift(self.now, 0);
@@ -38,19 +41,64 @@ impl World {
             }
         }
         self.push(MILLISECOND, Event::Inspect);
-        Ok(())
+        self.hang_one();
+        for number in 0..self.settings.all_nodes() {
+            let life = self.nodes[number as usize].lives;
+            self.space_back(number, life)?;
+        }
+        self.wake_all()
     }
 
     /// Has the group come back?
     pub(super) fn inspect(&mut self) -> Result<(), Violation> {
         let missing = self.missing();
-        let Some(what) = missing else { return self.finish() };
+        let Some(what) = missing else {
+            return if self.hung.is_some() { self.release() } else { self.finish() };
+        };
         let waited = self.now - self.healed_at.unwrap_or(self.now);
         let timeouts = LIVENESS_TIMEOUTS * self.settings.election_timeout;
         if waited >= timeouts.saturating_add(self.work_left()) {
             return Err(Violation::Stuck { timeouts: LIVENESS_TIMEOUTS, what });
         }
+        if waited >= timeouts / 4 && !std::mem::replace(&mut self.damaged_restarted, true) {
+            self.restart_damaged();
+        }
         self.push(5 * MILLISECOND, Event::Inspect);
+        Ok(())
+    }
+
+    /// In a share of runs with bad disks, that of the leader hangs on, and the group must come back
+    /// without it; only then all is well.
+    fn hang_one(&mut self) {
+        let chance = self.choices.draw(Stream::Plan, 2);
+        let is_fit = |members: &Configuration| members.voters().len() >= 3 && !members.is_joint();
+        if chance == 1 && self.settings.families.disks && self.newest_members().is_some_and(is_fit)
+        {
+            let number = self.leader();
+            self.nodes[number as usize].stalled_until = Nanos::MAX;
+            self.hung = Some(number);
+            self.say(|_| format!("but for the disk of node {number}, which hangs"));
+        }
+    }
+
+    /// The last disk goes on; everything must come back once more.
+    fn release(&mut self) -> Result<(), Violation> {
+        let Some(number) = self.hung.take() else { return Ok(()) };
+        self.marks.reach(Mark::WentOnWithoutDisk);
+        let node = &mut self.nodes[number as usize];
+        node.stalled_until = 0;
+        let life = node.lives;
+        self.push(0, Event::WriteDone { node: number, life });
+        self.push(0, Event::SnapshotStep { node: number, life });
+        self.say(|_| format!("the disk of node {number} goes on"));
+        self.healed_at = Some(self.now);
+        self.write_since_heal = false;
+        let idle = |client: &&Client| client.pending.is_none();
+        let idle: Vec<u64> = self.clients.iter().filter(idle).map(|client| client.number).collect();
+        for client in idle {
+            self.push(0, Event::Begin { client });
+        }
+        self.push(MILLISECOND, Event::Inspect);
         Ok(())
     }
 
@@ -62,7 +110,10 @@ impl World {
         let knows =
             |node: &Node| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
         let each = self.settings.apply_spread + self.settings.write_time;
-        if self.nodes.iter().all(knows) { committed * each } else { 0 }
+        let members = self.newest_members();
+        let counts = |node: &&Node| members.is_some_and(|members| members.is_member(node.id));
+        let all_know = members.is_some() && self.nodes.iter().filter(counts).all(knows);
+        if all_know { committed * each } else { 0 }
     }
 
     /// What the group still lacks.
@@ -71,7 +122,8 @@ impl World {
             let roles: Vec<String> = self.nodes.iter().map(describe).collect();
             return Some(format!("no new write is acknowledged; {}", roles.join("; ")));
         }
-        if let Some(client) = self.clients.iter().find(|client| client.pending.is_some()) {
+        let waits = |client: &&Client| client.pending.is_some() && self.hung.is_none();
+        if let Some(client) = self.clients.iter().find(waits) {
             return Some(format!("client {} still waits", client.number));
         }
         let leads = |node: &&Node| {
@@ -80,10 +132,19 @@ impl World {
         let Some(leader) = self.nodes.iter().filter(leads).max_by_key(|node| term(node)) else {
             return Some("nobody leads".to_owned());
         };
+        let members = leader.life.as_ref().map(|life| life.members.clone()).unwrap_or_default();
+        if members.is_joint() {
+            return Some(format!("the members are still {members:?}"));
+        }
         let last = leader.life.as_ref().map_or(0, |life| life.view.last.index);
         let lags =
             |node: &&Node| node.life.as_ref().is_none_or(|life| life.driver.applied() != last);
-        let behind = self.nodes.iter().find(lags)?;
+        let is_hung = |node: &Node| Some(node.number) == self.hung;
+        if is_hung(leader) {
+            return Some("a node whose disk hangs leads".to_owned());
+        }
+        let is_member = |node: &&Node| members.is_member(node.id) && !is_hung(node);
+        let behind = self.nodes.iter().filter(is_member).find(lags)?;
         Some(format!("node {} has not applied {last}; {}", behind.number, describe(behind)))
     }
 
@@ -114,9 +175,13 @@ impl World {
     }
 
     fn equal_states(&self) -> Result<(), Violation> {
-        let mut lives = self.nodes.iter().filter_map(|node| node.life.as_ref().map(|l| (node, l)));
-        let Some((_, first)) = lives.next() else { return Ok(()) };
-        for (node, life) in lives {
+        let mut lives: Vec<_> =
+            self.nodes.iter().filter_map(|node| node.life.as_ref().map(|l| (node, l))).collect();
+        // Whoever is no member any more may not have all.
+        lives.sort_by_key(|(_, life)| std::cmp::Reverse(life.driver.applied()));
+        let Some((_, first)) = lives.first().copied() else { return Ok(()) };
+        let is_even = |life: &Life| life.driver.applied() == first.driver.applied();
+        for (node, life) in lives.into_iter().filter(|(_, life)| is_even(life)) {
             if life.machine != first.machine {
                 return Err(Violation::MachinesDiffer {
                     node: node.number,
@@ -152,13 +217,28 @@ fn describe(node: &Node) -> String {
     match &node.life {
         None => format!("node {} is down", node.number),
         Some(life) => format!(
-            "node {} is {:?} in term {} with a log through {:?}, committed {}, applied {}",
+            "node {} is {:?} in term {} with a log from {:?} through {:?}, committed {}, applied {}{}",
             node.number,
             life.view.role,
             life.view.term,
+            life.view.base,
             life.view.last,
             life.view.commit,
-            life.driver.applied()
+            life.driver.applied(),
+            state(life)
         ),
     }
+}
+
+/// What keeps a node from leading or applying.
+fn state(life: &Life) -> String {
+    let status = life.driver.raft().status();
+    let facts = [
+        (status.stalled, "its disk is too slow"),
+        (status.wants_snapshot, "it waits for a snapshot"),
+        (status.quiesced, "it is silent"),
+        (status.halted, "it has halted"),
+    ];
+    let told = facts.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| format!(", {what}"));
+    format!(", members {:?}{}", life.members, told.collect::<String>())
 }

@@ -1,6 +1,6 @@
 //! What is judged at the end of a run, and beside it, is shown what must not be, and says so.
 
-use quorate_core::{HardState, LogId};
+use quorate_core::{HardState, LogId, NodeId};
 use quorate_kv::Kv;
 
 use super::*;

@@ -1,0 +1,39 @@
+//! Quorums of configurations, by a count that trusts nothing of the core's.
+
+use quorate_core::{Configuration, NodeId};
+
+use super::Violation;
+use crate::MAX_NODES;
+
+/// How many of `half` are among `holds`, and how many must be.
+fn count(half: &[NodeId], holds: impl Fn(u64) -> bool) -> (u64, u64) {
+    let found = half.iter().filter(|id| holds(id.get() - 1)).count() as u64;
+    (found, half.len() as u64 / 2 + 1)
+}
+
+/// How far those who hold are from a quorum: a count and the needed number of the half that lacks
+/// some; none where both halves have a majority.
+pub fn lacking(members: &Configuration, holds: impl Fn(u64) -> bool) -> Option<(u64, u64)> {
+    let incoming = count(members.voters(), &holds);
+    if incoming.0 < incoming.1 {
+        return Some(incoming);
+    }
+    let outgoing = count(members.outgoing(), &holds);
+    (members.is_joint() && outgoing.0 < outgoing.1).then_some(outgoing)
+}
+
+/// A leader went from one configuration to the next: no quorum of the one may be without a member
+/// of any quorum of the other.
+///
+/// # Errors
+/// Where two quorums have no node in common.
+pub fn adjacent(node: u64, old: &Configuration, new: &Configuration) -> Result<(), Violation> {
+    for mask in 0..1_u64 << MAX_NODES {
+        let is_quorum = lacking(old, |node| mask >> node & 1 == 1).is_none();
+        if is_quorum && lacking(new, |node| mask >> node & 1 == 0).is_none() {
+            let (old, new) = (format!("{old:?}"), format!("{new:?}"));
+            return Err(Violation::QuorumsApart { node, old, new });
+        }
+    }
+    Ok(())
+}

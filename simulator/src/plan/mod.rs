@@ -1,0 +1,301 @@
+//! The faults of a run, as data: a seed is expanded to a list, which is then executed.
+
+mod draw;
+mod operations;
+
+use std::fmt;
+
+use quorate_core::Nanos;
+
+use crate::profile::{MICROSECOND, SECOND};
+
+/// Something that a node does, at which a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// It has granted a vote.
+    VoteGranted,
+    /// It has asked for votes.
+    VoteAsked,
+    /// It has become leader.
+    BecameLeader,
+    /// It has sent entries to one follower and not yet to the next.
+    MidBroadcast,
+    /// It has handed a write to its disk, which has not yet synced it.
+    Writing,
+    /// It has told its leader how far its log matches.
+    Acknowledged,
+    /// It has learnt that an entry is committed.
+    Committed,
+    /// It has just started again.
+    Restarted,
+    /// It leads, and is on its way from one set of voters to another.
+    EnteredJoint,
+    /// It has told another one to take over.
+    HandedOver,
+    /// It has a part of another node's snapshot.
+    SnapshotPart,
+    /// It has another node's snapshot durably, and its core does not know of it yet.
+    SnapshotKept,
+}
+
+impl Pattern {
+    /// All patterns.
+    pub const ALL: [Pattern; 12] = [
+        Pattern::VoteGranted,
+        Pattern::VoteAsked,
+        Pattern::BecameLeader,
+        Pattern::MidBroadcast,
+        Pattern::Writing,
+        Pattern::Acknowledged,
+        Pattern::Committed,
+        Pattern::Restarted,
+        Pattern::EnteredJoint,
+        Pattern::HandedOver,
+        Pattern::SnapshotPart,
+        Pattern::SnapshotKept,
+    ];
+}
+
+/// When a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At this time.
+    At(Nanos),
+    /// The `nth` time from `after` on that any node does this; counted from 1.
+    On {
+        /// Not before.
+        after: Nanos,
+        /// What is waited for.
+        pattern: Pattern,
+        /// Which time.
+        nth: u64,
+    },
+}
+
+/// Whom a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// This node, counted from 0, modulo the number of nodes.
+    Node(u64),
+    /// Whoever leads the newest term; node 0 where none does.
+    Leader,
+    /// Whoever did what the fault waited for; the leader where it waited for nothing.
+    Cause,
+    /// Every node.
+    Everyone,
+}
+
+/// How the network is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// The target can neither send nor receive.
+    Isolate,
+    /// The target can receive, but not send.
+    Mute,
+    /// The target can send, but not receive.
+    Deafen,
+    /// Two halves: the bit of a node says in which it is.
+    Halves(u64),
+    /// Two halves that only the target connects.
+    Bridge(u64),
+    /// Nodes hear only the next one and the one before.
+    Ring,
+}
+
+/// A wish for other members. Nodes count from 0, modulo the number of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// This node gets the log without a vote, and is promoted by somebody's wish.
+    Learner(u64),
+    /// This node gets the log, and a vote once it lags by at most so many entries.
+    Newcomer {
+        /// Who.
+        node: u64,
+        /// Entries.
+        max_lag: u64,
+    },
+    /// This node votes.
+    Voter(u64),
+    /// This node is no member any more.
+    Remove(u64),
+    /// The leader is no member any more.
+    RemoveLeader,
+    /// One comes, another one goes, in one change.
+    Replace {
+        /// Who goes.
+        old: u64,
+        /// Who comes.
+        new: u64,
+    },
+    /// These nodes vote, one bit each, and nobody else.
+    Voters(u64),
+}
+
+/// What goes wrong, or what somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process is killed; its disk keeps what was written.
+    Kill,
+    /// The machine loses power; its disk keeps what was synced.
+    PowerLoss,
+    /// The process is killed; a little later the machine loses power, be the process up again or
+    /// not: what only the page cache held is gone.
+    KillThenPowerLoss,
+    /// The process stands still.
+    Pause,
+    /// The network is split.
+    Partition(Split),
+    /// The links to and from the target lose this many messages in a million.
+    Lossy {
+        /// Messages lost, in a million.
+        drop_ppm: u64,
+    },
+    /// Messages to and from the target take this much longer.
+    Slow {
+        /// How much longer.
+        by: Nanos,
+    },
+    /// The clock is off by this many parts in a million.
+    Drift {
+        /// Positive where it is fast.
+        ppm: i64,
+    },
+    /// The clock leaps.
+    Jump {
+        /// Nanoseconds; negative where it steps back.
+        by: i64,
+    },
+    /// Every write that begins meanwhile takes until the end.
+    StallDisk,
+    /// One of the next changes of the disk fails; the node is started again after a while.
+    FailDisk {
+        /// How many changes succeed before.
+        after: u64,
+    },
+    /// Somebody asks the target for other members.
+    Members(Wish),
+    /// Somebody asks the target to hand the leadership over: to this node, or to anyone.
+    Transfer(Option<u64>),
+    /// The process is asked to stop, and starts again after a while.
+    Stop,
+    /// The target falls silent where it may; everyone is woken at the end.
+    Quiesce,
+    /// The target takes a snapshot as soon as it can.
+    Snapshot,
+    /// The target's state machine is damaged, and its host asks for a snapshot.
+    DamagedMachine,
+    /// The target's disk is nearly full.
+    LowSpace,
+}
+
+impl Fault {
+    /// Whether it ends a process.
+    pub fn is_crash(&self) -> bool {
+        match self {
+            Fault::Kill | Fault::PowerLoss | Fault::KillThenPowerLoss => true,
+            Fault::Pause
+            | Fault::Partition(_)
+            | Fault::Lossy { .. }
+            | Fault::Slow { .. }
+            | Fault::Drift { .. }
+            | Fault::Jump { .. }
+            | Fault::StallDisk
+            | Fault::FailDisk { .. }
+            | Fault::Members(_)
+            | Fault::Transfer(_)
+            | Fault::Stop
+            | Fault::Quiesce
+            | Fault::Snapshot
+            | Fault::DamagedMachine
+            | Fault::LowSpace => false,
+        }
+    }
+}
+
+/// One fault of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// When it strikes.
+    pub when: When,
+    /// What goes wrong.
+    pub fault: Fault,
+    /// For whom.
+    pub target: Target,
+    /// How long it lasts; for a crash, how long the node stays down.
+    pub duration: Nanos,
+    /// How many more times the node crashes soon after its start.
+    pub again: u64,
+}
+
+/// All faults of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In no order that matters.
+    pub faults: Vec<Planned>,
+}
+
+/// Nanoseconds as seconds with six digits, without floating point.
+pub(crate) fn seconds(time: Nanos) -> String {
+    format!("{}.{:06}s", time / SECOND, time % SECOND / MICROSECOND)
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.when {
+            When::At(at) => write!(out, "at {}", seconds(at))?,
+            When::On { after, pattern, nth } => {
+                write!(out, "on {pattern:?} number {nth} after {}", seconds(after))?;
+            }
+        }
+        write!(out, ": {:?} of {:?} for {}", self.fault, self.target, seconds(self.duration))?;
+        if self.again > 0 {
+            write!(out, ", {} times more", self.again)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.faults.is_empty() {
+            return writeln!(out, "  no faults");
+        }
+        self.faults.iter().try_for_each(|fault| writeln!(out, "  {fault}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        choices::Choices,
+        profile::{MILLISECOND, Profile, Settings},
+    };
+
+    #[test]
+    fn a_seed_always_gives_the_same_plan_and_a_calm_one_none() {
+        let draw = |profile| {
+            let mut choices = Choices::from_seed(11);
+            let settings = Settings::draw(&mut choices, profile, None, 20 * SECOND);
+            Plan::draw(&mut choices, profile, &settings)
+        };
+        assert_eq!(draw(Profile::Swarm), draw(Profile::Swarm));
+        assert_eq!(draw(Profile::Calm), Plan::default());
+        assert!(!draw(Profile::Crashes).faults.is_empty());
+    }
+
+    #[test]
+    fn a_fault_is_told_in_a_line() {
+        let fault = Planned {
+            when: When::On { after: 1_500 * MILLISECOND, pattern: Pattern::Writing, nth: 3 },
+            fault: Fault::PowerLoss,
+            target: Target::Cause,
+            duration: 20 * MILLISECOND,
+            again: 1,
+        };
+        assert_eq!(
+            fault.to_string(),
+            "on Writing number 3 after 1.500000s: PowerLoss of Cause for 0.020000s, 1 times more"
+        );
+    }
+}

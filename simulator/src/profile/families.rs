@@ -1,0 +1,132 @@
+//! Which kinds of trouble runs have, by profile.
+
+use crate::choices::{Choices, Stream};
+
+/// Which kinds of trouble a run may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// No faults, a quick network and a quick disk.
+    Calm,
+    /// Each seed draws which faults it has and how many.
+    Swarm,
+    /// Crashes only, most of them on events.
+    Crashes,
+    /// Partitions, lost and late messages only.
+    Network,
+    /// Crashes and failing, stalling disks.
+    Disk,
+    /// Changes of members, hand-overs and snapshots, with crashes and partitions around them.
+    Members,
+    /// Lease reads, with clocks that drift and leaders that are cut off or hand over.
+    Leases,
+}
+
+impl Profile {
+    /// All profiles.
+    pub const ALL: [Profile; 7] = [
+        Profile::Calm,
+        Profile::Swarm,
+        Profile::Crashes,
+        Profile::Network,
+        Profile::Disk,
+        Profile::Members,
+        Profile::Leases,
+    ];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Calm => "calm",
+            Profile::Swarm => "swarm",
+            Profile::Crashes => "crashes",
+            Profile::Network => "network",
+            Profile::Disk => "disk",
+            Profile::Members => "members",
+            Profile::Leases => "leases",
+        }
+    }
+
+    /// The profile of this name.
+    pub fn parse(name: &str) -> Option<Profile> {
+        Profile::ALL.into_iter().find(|profile| profile.name() == name)
+    }
+
+    pub(super) fn families(self, choices: &mut Choices) -> Families {
+        let mut draw = || choices.draw(Stream::Configuration, 2) == 1;
+        match self {
+            Profile::Calm => Families::default(),
+            Profile::Swarm => Families {
+                crashes: draw(),
+                triggers: draw(),
+                partitions: draw(),
+                cuts: draw(),
+                links: draw(),
+                clocks: draw(),
+                pauses: draw(),
+                disks: draw(),
+                snapshots: draw(),
+                members: draw(),
+                transfers: draw(),
+                leases: draw(),
+                hosts: draw(),
+            },
+            Profile::Crashes => Families { crashes: draw(), triggers: true, ..Families::default() },
+            Profile::Network => {
+                Families { partitions: true, cuts: true, links: draw(), ..Families::default() }
+            }
+            Profile::Disk => {
+                Families { crashes: true, disks: true, snapshots: draw(), ..Families::default() }
+            }
+            Profile::Members => Families {
+                crashes: draw(),
+                triggers: draw(),
+                partitions: draw(),
+                snapshots: draw(),
+                members: true,
+                transfers: draw(),
+                ..Families::default()
+            },
+            Profile::Leases => Families {
+                partitions: draw(),
+                links: draw(),
+                clocks: true,
+                pauses: draw(),
+                members: draw(),
+                transfers: draw(),
+                leases: true,
+                ..Families::default()
+            },
+        }
+    }
+}
+
+/// Which families of faults are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Families {
+    /// Kills and power losses at drawn times.
+    pub crashes: bool,
+    /// Kills and power losses on events.
+    pub triggers: bool,
+    /// Partitions at drawn times, and of one leader after the other.
+    pub partitions: bool,
+    /// Partitions on events.
+    pub cuts: bool,
+    /// Lost, repeated and late messages.
+    pub links: bool,
+    /// Drift and jumps of clocks.
+    pub clocks: bool,
+    /// Processes that stand still for a while.
+    pub pauses: bool,
+    /// Disks that stall or fail.
+    pub disks: bool,
+    /// Snapshots and compaction, and state machines that need a snapshot.
+    pub snapshots: bool,
+    /// Changes of members, and nodes that join.
+    pub members: bool,
+    /// The leadership is handed over.
+    pub transfers: bool,
+    /// Reads under the leader's lease.
+    pub leases: bool,
+    /// What hosts do besides: silence, graceful stops, little space, priorities.
+    pub hosts: bool,
+}

@@ -1,0 +1,232 @@
+//! What operators and hosts ask of a node: other members, another leader, silence, a stop.
+
+use std::collections::BTreeMap;
+
+use quorate_core::{Configuration, MemberChange, NodeId, Promotion, RequestId, RoleKind};
+
+use super::{Event, Order, World};
+use crate::{
+    MAX_NODES,
+    choices::Stream,
+    marks::Mark,
+    oracle::Violation,
+    plan::{Fault, Planned, Wish},
+    profile::MILLISECOND,
+};
+
+/// The changes that make a wish come true, where `members` are in force.
+fn changes(wish: Wish, leader: u64, nodes: u64, members: &Configuration) -> Vec<MemberChange> {
+    let id = |number: u64| NodeId::of(number % nodes + 1);
+    match wish {
+        Wish::Learner(node) => {
+            vec![MemberChange::AddLearner { node: id(node), promotion: Promotion::OnDemand }]
+        }
+        Wish::Newcomer { node, max_lag } => {
+            let promotion = Promotion::WhenCaughtUp { max_lag };
+            vec![MemberChange::AddLearner { node: id(node), promotion }]
+        }
+        Wish::Voter(node) => vec![MemberChange::AddVoter { node: id(node) }],
+        Wish::Remove(node) => vec![MemberChange::Remove { node: id(node) }],
+        Wish::RemoveLeader => vec![MemberChange::Remove { node: id(leader) }],
+        Wish::Replace { old, new } => {
+            vec![MemberChange::Remove { node: id(old) }, MemberChange::AddVoter { node: id(new) }]
+        }
+        Wish::Voters(mask) => {
+            let mut wanted = BTreeMap::new();
+            for number in 0..MAX_NODES.min(nodes) {
+                let (node, votes) = (id(number), mask >> number & 1 == 1);
+                if votes && !members.is_voter(node) {
+                    wanted.insert(node, MemberChange::AddVoter { node });
+                } else if !votes && members.is_member(node) {
+                    wanted.insert(node, MemberChange::Remove { node });
+                }
+            }
+            wanted.into_values().collect()
+        }
+    }
+}
+
+impl World {
+    /// Does what was asked of a node, now that nothing else is under way in it.
+    pub(super) fn operate(&mut self, number: u64, planned: usize) -> Result<(), Violation> {
+        let Some(fault) = self.planned(planned).filter(|_| self.healed_at.is_none()) else {
+            return Ok(());
+        };
+        if let Fault::Jump { by } = fault.fault {
+            return self.jump(number, by);
+        }
+        if self.postponed(number, || Event::Operate { node: number, planned }) {
+            return Ok(());
+        }
+        self.ask(number, &fault)
+    }
+
+    fn ask(&mut self, number: u64, fault: &Planned) -> Result<(), Violation> {
+        let until = self.until(fault.duration);
+        let (request, nodes) = (self.next_request, self.settings.all_nodes());
+        self.next_request += 1;
+        let node = &mut self.nodes[number as usize];
+        let (time, life_number) = (node.clock.read(self.now), node.lives);
+        let Some(life) = &mut node.life else { return Ok(()) };
+        match fault.fault {
+            Fault::Members(wish) => {
+                let changes = changes(wish, number, nodes, &life.members);
+                if changes.is_empty() {
+                    return Ok(());
+                }
+                life.driver.change_members(request, changes, None, time);
+                self.orders.insert(request, Order::Members);
+            }
+            Fault::Transfer(to) => {
+                let to = to.map(|to| NodeId::of(to % nodes + 1));
+                life.driver.transfer(request, to, time);
+                self.orders.insert(request, Order::Transfer);
+            }
+            Fault::Stop => {
+                node.stopping = Some(until);
+                life.driver.stop(time);
+            }
+            Fault::Quiesce => {
+                life.driver.quiesce(time);
+                let is_quiet = life.driver.raft().status().quiesced;
+                self.marks.add(Mark::Quiesced, u64::from(is_quiet));
+                self.push_at(until, Event::WakeAll);
+            }
+            Fault::Snapshot => life.snapshot_asked = true,
+            Fault::DamagedMachine if life.view.role != RoleKind::Leader => {
+                life.damaged = true;
+                life.driver.request_snapshot(time);
+            }
+            Fault::LowSpace => {
+                life.driver.space(true, time);
+                self.push_at(until, Event::SpaceBack { node: number, life: life_number });
+            }
+            Fault::DamagedMachine
+            | Fault::Jump { .. }
+            | Fault::Kill
+            | Fault::PowerLoss
+            | Fault::KillThenPowerLoss
+            | Fault::Pause
+            | Fault::Partition(_)
+            | Fault::Lossy { .. }
+            | Fault::Slow { .. }
+            | Fault::Drift { .. }
+            | Fault::StallDisk
+            | Fault::FailDisk { .. } => return Ok(()),
+        }
+        self.operated(number, request)
+    }
+
+    fn operated(&mut self, number: u64, request: RequestId) -> Result<(), Violation> {
+        self.note(16, number, &request.to_be_bytes());
+        self.pump(number)
+    }
+
+    /// A clock leaps. Where leases rest on it, the node sees every step back: it reads its clock
+    /// right before and right after, and none is made while the process stands still.
+    fn jump(&mut self, number: u64, by: i64) -> Result<(), Violation> {
+        let node = &mut self.nodes[number as usize];
+        let is_seen = self.settings.families.leases;
+        if is_seen && node.paused_until > self.now {
+            return Ok(());
+        }
+        if is_seen {
+            self.look_at_clock(number)?;
+        }
+        self.nodes[number as usize].clock.jump(self.now, by);
+        self.marks.add(Mark::ClockSteppedBack, u64::from(by < 0));
+        self.clock_changed(number);
+        if is_seen { self.look_at_clock(number) } else { Ok(()) }
+    }
+
+    fn look_at_clock(&mut self, number: u64) -> Result<(), Violation> {
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(self.now);
+        let Some(life) = &mut node.life else { return Ok(()) };
+        life.driver.tick(time);
+        self.note(4, number, &[]);
+        self.pump(number)
+    }
+
+    /// Whoever hosts nodes wakes all of them.
+    pub(super) fn wake_all(&mut self) -> Result<(), Violation> {
+        for number in 0..self.settings.all_nodes() {
+            let node = &mut self.nodes[number as usize];
+            let time = node.clock.read(self.now);
+            // One that stands still is not asked; the others wake it.
+            let stands = node.paused_until > self.now;
+            let Some(life) = node.life.as_mut().filter(|_| !stands) else { continue };
+            life.driver.wake(time);
+            self.note(17, number, &[]);
+            self.pump(number)?;
+        }
+        Ok(())
+    }
+
+    /// The disk has room again.
+    pub(super) fn space_back(&mut self, number: u64, life: u64) -> Result<(), Violation> {
+        let now = self.now;
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(now);
+        let Some(running) = node.living(life) else { return Ok(()) };
+        running.driver.space(false, time);
+        self.note(18, number, &[]);
+        self.pump(number)
+    }
+
+    /// The last reader under a published lease has gone.
+    pub(super) fn lease_closed(&mut self, number: u64, life: u64) -> Result<(), Violation> {
+        let now = self.now;
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(now);
+        let running = node.living(life).filter(|running| running.published.is_none());
+        let Some(running) = running else { return Ok(()) };
+        running.driver.lease_closed(time);
+        self.note(19, number, &[]);
+        self.pump(number)
+    }
+
+    /// A transport tells its node that it does not reach a peer.
+    pub(super) fn unreachable(
+        &mut self,
+        number: u64,
+        life: u64,
+        peer: u64,
+    ) -> Result<(), Violation> {
+        if self.nodes[number as usize].living(life).is_none()
+            || self.postponed(number, || Event::Unreachable { node: number, life, peer })
+        {
+            return Ok(());
+        }
+        let now = self.now;
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(now);
+        let Some(running) = node.living(life) else { return Ok(()) };
+        running.driver.peer_unreachable(NodeId::of(peer + 1), time);
+        self.marks.reach(Mark::Unreachable);
+        self.note(20, number, &[]);
+        self.pump(number)
+    }
+
+    /// The members of the newest leader's configuration.
+    pub(super) fn newest_members(&self) -> Option<&Configuration> {
+        let lives = self.nodes.iter().filter_map(|node| node.life.as_ref());
+        let leading = lives.filter(|life| life.view.role == RoleKind::Leader);
+        leading.max_by_key(|life| life.view.term).map(|life| &life.members)
+    }
+
+    /// Whoever waits for a snapshot that does not come is started again with an empty state
+    /// machine, as an operator would do.
+    pub(super) fn restart_damaged(&mut self) {
+        for number in 0..self.settings.all_nodes() {
+            let node = &self.nodes[number as usize];
+            let waits = |life: &crate::node::Life| life.driver.raft().status().wants_snapshot;
+            if node.life.as_ref().is_some_and(waits) {
+                self.crash(number, Fault::Kill);
+                let lives = self.nodes[number as usize].lives;
+                let delay = self.choices.draw(Stream::Process(number), MILLISECOND);
+                self.push(delay, Event::Restart { node: number, lives });
+            }
+        }
+    }
+}

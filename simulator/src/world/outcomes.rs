@@ -1,0 +1,174 @@
+//! What nodes tell their hosts, and what hosts make of it.
+
+use quorate_core::{Halt, Refusal, RoleKind, Timestamp};
+use quorate_driver::{Cause, Outcome};
+use quorate_kv::Response;
+
+use super::{Event, World};
+use crate::{
+    choices::Stream,
+    client::{Answer, key_bytes, value_of},
+    marks::Mark,
+    node::Life,
+    oracle::{Violation, read::Floors},
+    plan::Fault,
+    profile::MILLISECOND,
+};
+
+impl World {
+    pub(super) fn outcomes(&mut self, number: u64) -> Result<(), Violation> {
+        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
+        let outcomes: Vec<Outcome<Response>> = life.driver.drain_outcomes().collect();
+        outcomes.into_iter().try_for_each(|outcome| self.outcome(number, outcome))
+    }
+
+    fn outcome(&mut self, number: u64, outcome: Outcome<Response>) -> Result<(), Violation> {
+        match outcome {
+            Outcome::Done { request, .. } if self.orders.contains_key(&request) => {
+                self.orders.remove(&request);
+                self.marks.reach(Mark::MembersChanged);
+                self.say(|_| format!("node {number}: other members, as asked"));
+            }
+            Outcome::Done { request, log_id, response } => {
+                let existed = match response {
+                    Response::Put { .. } => None,
+                    Response::Deleted { existed, .. } => Some(existed),
+                    Response::None | Response::BadCommand(_) => {
+                        let response = format!("{response:?}");
+                        return Err(Violation::OddResponse { node: number, response });
+                    }
+                };
+                self.reply(number, request, Answer::Wrote { place: log_id, existed });
+            }
+            Outcome::Refused { request, reason } => {
+                self.mark_refusal(reason);
+                if let Some(order) = self.orders.remove(&request) {
+                    self.say(|_| format!("node {number} refuses {order:?}: {reason}"));
+                }
+                self.reply(number, request, Answer::Refused { leader: hint(reason) });
+            }
+            Outcome::Replaced { request, .. } => {
+                self.marks.reach(Mark::ProposalReplaced);
+                self.orders.remove(&request);
+                self.reply(number, request, Answer::Refused { leader: None });
+            }
+            Outcome::Unknown { request } => {
+                self.orders.remove(&request);
+                self.reply(number, request, Answer::Unknown);
+            }
+            Outcome::ReadReady { request, index } => self.read_ready(number, request, index)?,
+            Outcome::Transferred { request } => {
+                self.orders.remove(&request);
+                self.marks.reach(Mark::Transferred);
+                self.say(|_| format!("node {number} has handed over"));
+            }
+            Outcome::Lease { until } => self.lease(number, until),
+            Outcome::SnapshotTaken { .. } => self.marks.reach(Mark::SnapshotTaken),
+            Outcome::RoleChanged { .. } | Outcome::SnapshotFailed { .. } => {}
+            Outcome::Misuse(misuse) => return Err(Violation::Misuse { node: number, misuse }),
+            Outcome::Halted(cause) => self.has_halted(number, cause)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_ready(
+        &mut self,
+        number: u64,
+        request: u64,
+        index: u64,
+    ) -> Result<(), Violation> {
+        let Some(asked) = self.requests.get(&request).copied() else { return Ok(()) };
+        Floors::named(number, asked.committed, index)?;
+        self.marks.add(Mark::ReadWaitedForApply, u64::from(self.applying));
+        let at_once = asked.lease && asked.step == self.stats.events;
+        self.marks.add(Mark::LeaseRead, u64::from(at_once));
+        let Some(life) = &self.nodes[number as usize].life else { return Ok(()) };
+        if at_once && life.members.voters().len() > 1 {
+            judge_lease(number, life)?;
+        }
+        self.marks.add(Mark::FollowerRead, u64::from(life.view.role != RoleKind::Leader));
+        let value = life.machine.get(&key_bytes(asked.key)).map(|value| value_of(&value.bytes));
+        let applied = life.driver.applied();
+        self.reply(number, request, Answer::Read { value, applied });
+        Ok(())
+    }
+
+    fn mark_refusal(&mut self, reason: Refusal) {
+        match reason {
+            Refusal::NoQuorum => self.marks.reach(Mark::ReadWithoutQuorum),
+            Refusal::NoSpace => self.marks.reach(Mark::NoSpace),
+            Refusal::ChangeInFlight { .. } => self.marks.reach(Mark::ChangeWhileChanging),
+            Refusal::TransferTimedOut => self.marks.reach(Mark::TransferTimedOut),
+            Refusal::NotLeader { .. }
+            | Refusal::WrongTerm { .. }
+            | Refusal::Busy { .. }
+            | Refusal::TooLarge { .. }
+            | Refusal::Empty
+            | Refusal::NotACommand
+            | Refusal::Transferring { .. }
+            | Refusal::NoTarget
+            | Refusal::TermNotCommitted
+            | Refusal::Change(_)
+            | Refusal::Halted => {}
+        }
+    }
+
+    /// Other threads may read until then, or not any more; some say when the last has gone.
+    fn lease(&mut self, number: u64, until: Option<Timestamp>) {
+        let node = &mut self.nodes[number as usize];
+        let life_number = node.lives;
+        let Some(life) = &mut node.life else { return };
+        life.published = until;
+        let stream = Stream::Process(number);
+        if until.is_none() && self.choices.draw(stream, 2) == 1 {
+            let delay = self.choices.draw(stream, 5 * MILLISECOND);
+            self.push(delay, Event::LeaseClosed { node: number, life: life_number });
+        }
+    }
+
+    /// A node has halted: as it was asked, or since its disk failed.
+    fn has_halted(&mut self, number: u64, cause: Cause) -> Result<(), Violation> {
+        let node = &self.nodes[number as usize];
+        if let (Some(until), Cause::Core(Halt::Stopped)) = (node.stopping, &cause) {
+            self.marks.reach(Mark::Stopped);
+            self.crash(number, Fault::Kill);
+            let lives = self.nodes[number as usize].lives;
+            self.push_at(until.max(self.now + 1), Event::Restart { node: number, lives });
+            return Ok(());
+        }
+        if !node.disk.has_failed() {
+            return Err(Violation::Halted { node: number, cause });
+        }
+        self.halted(number);
+        Ok(())
+    }
+}
+
+/// A read was answered without a round: that takes a leader that is not handing over.
+fn judge_lease(number: u64, life: &Life) -> Result<(), Violation> {
+    let status = life.driver.raft().status();
+    if status.role == RoleKind::Leader && status.transfer.is_none() {
+        return Ok(());
+    }
+    Err(Violation::LeaseWithoutRight { node: number, role: status.role, to: status.transfer })
+}
+
+fn hint(reason: Refusal) -> Option<u64> {
+    match reason {
+        Refusal::NotLeader { leader } => leader.map(|leader| leader.get() - 1),
+        Refusal::WrongTerm { .. }
+        | Refusal::Busy { .. }
+        | Refusal::TooLarge { .. }
+        | Refusal::Empty
+        | Refusal::NotACommand
+        | Refusal::NoQuorum
+        | Refusal::Transferring { .. }
+        | Refusal::TransferTimedOut
+        | Refusal::NoTarget
+        | Refusal::ChangeInFlight { .. }
+        | Refusal::TermNotCommitted
+        | Refusal::Change(_)
+        | Refusal::NoSpace
+        | Refusal::Halted => None,
+    }
+}
