@@ -102,3 +102,24 @@ fn equal_fingerprints_go_on_alike_whatever_the_clock_shows() {
     }
     assert_eq!(differ, 3, "their clocks differ");
 }
+
+#[test]
+fn ten_thousand_groups_at_rest_cost_no_step_between_their_deadlines() {
+    let mut group = Group::new(3);
+    group.elect(1);
+    group.pass(50);
+    let at = |group: &Group| Timestamp(group.now + group::SKEW);
+    let mut followers: Vec<Raft> = (0..10_000).map(|_| group.raft(2).clone()).collect();
+    let due = followers.iter().filter_map(Raft::deadline).min().expect("a follower has one");
+    assert!(due.0 >= at(&group).0 + 50 * group::MS, "half an election timeout at least");
+    // A host that steps them nevertheless changes nothing.
+    let early = Event { at: Timestamp(due.0 - 1), input: Input::Tick };
+    assert!(followers[0].step(early).is_empty());
+    // Those whose leader fell silent need not be looked at at all.
+    group.pass(50);
+    group.step(1, Input::Quiesce);
+    group.settle();
+    let silent: Vec<Raft> = (0..10_000).map(|_| group.raft(2).clone()).collect();
+    assert!(silent.iter().all(|raft| raft.deadline().is_none()));
+    assert_eq!(group.raft(1).deadline(), None, "nor need its leader");
+}

@@ -1,10 +1,16 @@
 //! The fuzz targets' bodies, for a while: random bytes, and bytes that lie close to what is valid.
 
+use std::{fs, path::PathBuf};
+
 use quorate_core::{
-    AppendRequest, Body, Entries, HardState, LogId, Message, NodeId, Seq, Token, VoteRequest,
+    AppendAnswer, AppendOutcome, AppendRequest, Body, Consistency, Entries, HardState, LogId,
+    Message, NodeId, ReadAnswer, ReadOutcome, ReadRequest, Seq, Token, VoteAnswer, VoteRequest,
     Write, commands,
 };
-use quorate_tests::fuzz::{decode, replay, step};
+use quorate_tests::{
+    fuzz::{decode, replay, step},
+    planted::repository,
+};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -84,7 +90,22 @@ fn valid_encodings() -> Vec<Vec<u8>> {
         quiesce: false,
         entries: entries.clone(),
     };
-    let bodies = [Body::VoteRequest(vote), Body::AppendRequest(append)];
+    let token = Token { incarnation: 2, number: 8 };
+    let conflict = AppendOutcome::Conflict { rejected: 9, hint: LogId::new(2, 7) };
+    let answer = |outcome| Body::AppendAnswer(AppendAnswer { round: 9, priority: 100, outcome });
+    let ready = ReadOutcome::Ready { index: 9 };
+    let bodies = [
+        Body::VoteRequest(vote),
+        Body::AppendRequest(append),
+        Body::PreVoteRequest(VoteRequest { transfer: false, ..vote }),
+        Body::VoteAnswer(VoteAnswer { granted: true, campaign: token }),
+        answer(AppendOutcome::Matched { index: 8 }),
+        answer(conflict),
+        answer(AppendOutcome::SnapshotWanted { beyond: 8 }),
+        Body::TimeoutNow,
+        Body::ReadRequest(ReadRequest { token, consistency: Consistency::Lease }),
+        Body::ReadAnswer(ReadAnswer { token, outcome: ready }),
+    ];
     let mut all: Vec<Vec<u8>> = bodies
         .into_iter()
         .map(|body| {
@@ -124,5 +145,42 @@ fn any_trace_does_no_harm_and_a_recorded_one_is_answered_the_same() {
         data[place] = byte;
         data.truncate(place + 1 + rng.next_u32() as usize % 2_000);
         let _ = quorate_driver::replay(&data[..]);
+    }
+}
+
+/// What the fuzzers begin with: valid encodings for `decode`, a recorded life for `replay`, and events
+/// that reach every part for `step`.
+fn seeds() -> Vec<(PathBuf, Vec<u8>)> {
+    let seed = |target: &str, number: usize| PathBuf::from(format!("{target}/{number:02}"));
+    let encodings = valid_encodings().into_iter().zip(0..);
+    let mut all: Vec<_> =
+        encodings.map(|(bytes, number)| (seed("decode", number), bytes)).collect();
+    let trace = repository().join("tests/traces/group-of-three.trace");
+    all.push((seed("replay", 0), fs::read(trace).expect("a trace is committed")));
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut number = 0;
+    while number < 8 {
+        let events = bytes(&mut rng, 2_000);
+        let reached = step(&events);
+        if reached.installed || reached.changed || reached.transferring {
+            all.push((seed("step", number), events));
+            number += 1;
+        }
+    }
+    all
+}
+
+#[test]
+fn the_shipped_seeds_are_what_the_encoders_write() {
+    let folder = repository().join("fuzz/seeds");
+    let writes = std::env::var_os("QUORATE_BLESS").is_some();
+    for (name, bytes) in seeds() {
+        let path = folder.join(&name);
+        if writes {
+            fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder can be made");
+            fs::write(&path, &bytes).expect("a seed can be written");
+        }
+        let found = fs::read(&path).expect("a seed is shipped: QUORATE_BLESS=1 writes it");
+        assert!(found == bytes, "{name:?} is outdated: QUORATE_BLESS=1 writes it anew");
     }
 }
