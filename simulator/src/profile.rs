@@ -178,9 +178,15 @@ impl Settings {
         let retain = choices.pick(on, &[50, 0, 5]);
         let part_bytes = choices.pick(on, &[64 * 1024, 1024, 256]);
         let cache_bytes = choices.pick(on, &[self.cache_bytes, 512, 0]);
+        // A lease that is short beside an election cannot be seen to last too long.
+        let longer = choices.pick(on, &[1, 3]);
+        let longer = (self.election_timeout * longer).min(600 * MILLISECOND);
+        if self.families.leases {
+            self.election_timeout = self.election_timeout.max(longer);
+        }
         let transfer = self.election_timeout * choices.pick(on, &[1, 2]);
         let stall = self.election_timeout * choices.pick(on, &[10, 2, 1]);
-        let bound = choices.pick(on, &[1_000, 20_000, 100_000]);
+        let bound = choices.pick(on, &[1_000, 20_000, 100_000, 100_000]);
         let (lease_percent, publish) = (choices.pick(on, &[50, 80, 100]), choices.draw(on, 3) == 2);
         let priority_step = choices.pick(on, &[0, 10, 1]);
         let unreachable_ppm = choices.pick(on, &[0, 100_000, 1_000_000]);

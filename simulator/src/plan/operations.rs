@@ -27,7 +27,7 @@ pub(super) fn draw(
         faults.extend((0..count).map(|_| transfer(choices, settings)));
     }
     if on.leases {
-        for _ in 0..choices.between(ON, 1, 4 * busy) {
+        for _ in 0..choices.between(ON, 1 + 3 * (busy - 1), 4 * busy) {
             squeeze(choices, settings, faults);
         }
     }

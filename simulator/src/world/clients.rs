@@ -37,7 +37,9 @@ impl World {
         let healed = self.healed_at.is_some();
         let moment = self.tick_moment();
         let client = &mut self.clients[number as usize];
-        let ask = if reads < workload.read_percent {
+        // Whoever wrote would wait for a leader that is cut off; who only reads goes on reading there.
+        let only_reads = self.settings.families.leases && number % 2 == 1;
+        let ask = if only_reads || reads < workload.read_percent {
             Ask::Get
         } else if deletes < workload.delete_percent {
             Ask::Delete
