@@ -6,6 +6,7 @@ use crate::{
     action::{Action, Halt, Misuse, SnapshotMeta},
     aside::Retain,
     configuration::{Configuration, PROTOCOL},
+    entries::Payload,
     peer::Flow,
     raft::Raft,
     role::Role,
@@ -176,6 +177,10 @@ impl Raft {
         let known = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.last.index);
         if known <= beyond {
             out.push(Action::SnapshotWanted { beyond });
+            if self.log.last().index <= beyond && matches!(self.role, Role::Leader(_)) {
+                // In a group at rest there is nothing beyond: an empty entry makes it so.
+                self.append_own(Payload::Noop.into(), out);
+            }
             return;
         }
         let Role::Leader(leader) = &mut self.role else { return };
