@@ -57,7 +57,7 @@ pub enum Action {
         request: RequestId,
     },
     /// Notice: until then, by this node's clock, reads need no round (dissertation §6.4.1); none
-    /// takes back what was published before. Only where
+    /// takes back what was published before, and another follows only once that is closed. Only where
     /// [`Config::publish_lease`](crate::Config::publish_lease) is set. Until the time has passed or
     /// [`Input::LeaseClosed`](crate::Input::LeaseClosed) came, the node helps no other leader.
     Lease {

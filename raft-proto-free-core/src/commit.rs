@@ -98,7 +98,7 @@ impl Raft {
         self.commit >= leader.term_start
     }
 
-    /// How far the log is committed and stands for nothing else.
+    /// Whether the entry at `index` is known committed.
     pub(crate) fn is_committed(&self, index: Index) -> bool {
         index <= self.commit
     }

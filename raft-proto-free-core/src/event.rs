@@ -120,7 +120,8 @@ pub enum Input {
         /// Which.
         peer: NodeId,
     },
-    /// Nobody reads under the published lease any more: see [`Lease`](crate::Action::Lease).
+    /// Nobody reads any more under the published lease that was taken back: see
+    /// [`Lease`](crate::Action::Lease).
     LeaseClosed,
     /// How many entries to keep behind a snapshot for followers that lag: see
     /// [`Config::retain_entries`](crate::Config::retain_entries).

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::{
     action::Action,
     batch::Batch,
+    config::Config,
     configuration::Configuration,
     message::{AppendOutcome, AppendRequest, Body, Message, ReadOutcome},
     raft::Raft,
@@ -41,6 +42,7 @@ impl Raft {
                 ReadOutcome::NotLeader { .. } | ReadOutcome::NoQuorum | ReadOutcome::Busy => true,
             },
             Body::AppendRequest(request) => is_sane_append(message.term, request),
+            Body::AppendAnswer(answer) if answer.priority > Config::PRIORITY_MAX => false,
             Body::AppendAnswer(answer) => match answer.outcome {
                 AppendOutcome::Matched { index: told }
                 | AppendOutcome::SnapshotWanted { beyond: told } => told < INDEX_LIMIT,

@@ -176,7 +176,11 @@ impl Raft {
                 }
             }
             AppendOutcome::Conflict { rejected, hint } => self.back_up(from, rejected, hint, out),
-            AppendOutcome::SnapshotWanted { beyond } => self.snapshot_wanted(from, beyond, out),
+            AppendOutcome::SnapshotWanted { beyond } if is_newer_round => {
+                self.snapshot_wanted(from, beyond, out);
+            }
+            // Once a round, however often it is said: it may cost an entry.
+            AppendOutcome::SnapshotWanted { .. } => {}
         }
         self.replicate_to(from, out);
         if is_newer_round {

@@ -54,6 +54,11 @@ impl Raft {
         }
         let Role::Leader(leader) = &self.role else { return };
         let (until, published) = (self.lease_until(leader), leader.published);
+        if published == 0 && self.is_lease_open() {
+            // One that was taken back is not closed yet. Were another published now, the word that
+            // the first is closed would be taken for the second.
+            return;
+        }
         if until > published && until > self.clock.now() {
             self.aside.open_lease(until);
             self.set_published(until);
@@ -67,6 +72,17 @@ impl Raft {
     fn set_published(&mut self, until: Nanos) {
         if let Role::Leader(leader) = &mut self.role {
             leader.published = until;
+        }
+    }
+
+    /// Nobody reads any more under the lease that was taken back. Where one is published the word is
+    /// too early, or about one that has passed: readers go on, and so does what binds this node.
+    pub(crate) fn lease_closed(&mut self) {
+        match &self.role {
+            Role::Leader(leader) if leader.published > 0 => {}
+            Role::Leader(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.aside.close_lease();
+            }
         }
     }
 

@@ -134,7 +134,7 @@ impl Raft {
             Input::SnapshotReceived { term, meta } => self.snapshot_received(term, meta, out),
             Input::RequestSnapshot => self.request_snapshot(out),
             Input::PeerUnreachable { peer } => self.peer_unreachable(peer),
-            Input::LeaseClosed => self.aside.close_lease(),
+            Input::LeaseClosed => self.lease_closed(),
             Input::Retain { entries, bytes } => self.aside.set_retain(Retain { entries, bytes }),
             Input::Space { is_low } => self.is_space_low = is_low,
             Input::Reconfigure { config } => self.reconfigure(config, out),

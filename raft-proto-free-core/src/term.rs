@@ -51,8 +51,7 @@ impl Raft {
         if let Some(transfer) = old.transfer
             && let Some(request) = transfer.request
         {
-            let was_told = transfer.told;
-            out.push(if was_told {
+            out.push(if transfer.told {
                 Action::Transferred { request }
             } else {
                 Action::Refused { request, reason }

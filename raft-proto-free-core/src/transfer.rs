@@ -20,7 +20,6 @@ impl Raft {
         to: Option<NodeId>,
         out: &mut Vec<Action>,
     ) {
-        self.wake(out);
         match self.transfer_target(to) {
             Ok(to) => self.begin_transfer(Some(request), to, out),
             Err(reason) => out.push(Action::Refused { request, reason }),
@@ -40,6 +39,7 @@ impl Raft {
     }
 
     fn begin_transfer(&mut self, request: Option<RequestId>, to: NodeId, out: &mut Vec<Action>) {
+        self.wake(out);
         let expires = self.clock.now().saturating_add(self.config.transfer_timeout);
         let Role::Leader(leader) = &mut self.role else { return };
         leader.transfer = Some(Transfer { request, to, expires, told: false });
@@ -105,7 +105,6 @@ impl Raft {
 
     /// Hands over to whoever can take over, if anybody can.
     pub(crate) fn hand_over_to_anyone(&mut self, out: &mut Vec<Action>) {
-        self.wake(out);
         if let Ok(to) = self.transfer_target(None) {
             self.begin_transfer(None, to, out);
         }
