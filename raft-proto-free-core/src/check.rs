@@ -109,3 +109,6 @@ impl Raft {
         leads && self.unapplied_bytes == self.unapplied.iter().map(|(_, cost)| cost).sum::<u64>()
     }
 }
+
+#[cfg(test)]
+mod tests;

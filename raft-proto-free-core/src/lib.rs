@@ -93,6 +93,8 @@
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod action;
 pub mod config;

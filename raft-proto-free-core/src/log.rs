@@ -251,3 +251,6 @@ impl Hash for Log {
         self.read(self.first_cached(), Index::MAX, u64::MAX).hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests;

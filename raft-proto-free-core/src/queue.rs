@@ -109,3 +109,6 @@ impl<T: Hash> Hash for Queue<T> {
         self.iter().for_each(|item| item.hash(state));
     }
 }
+
+#[cfg(test)]
+mod tests;

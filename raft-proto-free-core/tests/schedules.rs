@@ -92,7 +92,10 @@ fn happen(group: &mut Group, what: Happening) {
             }
         }
         Happening::Pass(ms) => group.now += u64::from(ms) * MS,
-        Happening::Propose(number) => drop(group.propose(node(number), "x")),
+        Happening::Propose(number) => {
+            let list = vec![vec![7; usize::from(number / 16)]; usize::from(number % 4) + 1];
+            drop(group.propose_all(node(number), commands(list)));
+        }
         Happening::Read(number) => drop(read(group, node(number), Consistency::Linearizable)),
         Happening::LeaseRead(number) => drop(read(group, node(number), Consistency::Lease)),
         Happening::Change(number, what) => {

@@ -400,9 +400,12 @@ impl Group {
     }
 
     pub fn propose(&mut self, node: u64, command: &str) -> Vec<Action> {
+        self.propose_all(node, commands([command.to_owned()]))
+    }
+
+    pub fn propose_all(&mut self, node: u64, commands: Commands) -> Vec<Action> {
         let request = self.next_request;
         self.next_request += 1;
-        let commands = commands([command.to_owned()]);
         self.step(node, Input::Propose { request, commands, expected_term: None })
     }
 
