@@ -144,6 +144,10 @@ impl Durability {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::types::Token;
 
@@ -190,5 +194,73 @@ mod tests {
         disk.issue(4, 4, STATE, 1);
         assert_eq!(disk.complete(seq(third), 1), Ok(true));
         assert_eq!((disk.last(), disk.term()), (3, 2));
+    }
+
+    /// What is surely on disk where the first `completed` of `writes` are done: the log's length as
+    /// each write left it, but nothing that a later one may already have replaced.
+    fn twin(first: Index, writes: &[(Index, Index, Term)], completed: usize) -> (Index, Term) {
+        let (done, open) = writes.split_at(completed);
+        let last = done.last().map_or(first, |write| write.0);
+        let kept = open.iter().map(|write| write.1 - 1).chain([last]).min();
+        (kept.unwrap_or(last), done.last().map_or(1, |write| write.2))
+    }
+
+    proptest! {
+        #[test]
+        fn it_knows_what_the_twin_knows(
+            first in 0u64..5,
+            steps in prop::collection::vec((any::<bool>(), 0u64..4, 0u64..4, 0u64..6), 1..30),
+        ) {
+            let mut disk = Durability::new(first, STATE);
+            let mut writes: Vec<(Index, Index, Term)> = Vec::new();
+            let (mut last, mut term, mut completed) = (first, 1, 0);
+            for (now, (issues, back, more, back_to)) in (1..).zip(steps) {
+                if issues {
+                    let from = (last + 1).saturating_sub(back).max(1);
+                    last = from - 1 + more;
+                    term += more / 3;
+                    let number = disk.issue(last, from, HardState { term, ..STATE }, now);
+                    writes.push((last, from, term));
+                    prop_assert_eq!(number, writes.len() as u64);
+                } else {
+                    let number = (writes.len() as u64 + 1).saturating_sub(back_to);
+                    let is_known = number <= writes.len() as u64;
+                    let is_news = number > completed as u64;
+                    let judged = is_known.then_some(is_news);
+                    prop_assert_eq!(disk.judge(seq(number), 1).ok(), judged);
+                    prop_assert_eq!(disk.complete(seq(number), 1).ok(), judged);
+                    if is_known && is_news {
+                        completed = number as usize;
+                    }
+                }
+                let known = twin(first, &writes, completed);
+                prop_assert_eq!((disk.last(), disk.term()), known);
+                prop_assert_eq!(disk.hard_state().term, known.1);
+                prop_assert_eq!(disk.issued(), writes.len() as u64);
+                prop_assert_eq!(disk.is_idle(), completed == writes.len());
+                for number in 0..=writes.len() {
+                    prop_assert_eq!(disk.is_done(number as u64), number <= completed);
+                }
+                prop_assert_eq!(disk.waiting_since().is_some(), completed < writes.len());
+                prop_assert!(disk.is_sound());
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_true_are_seen() {
+        let mut disk = Durability::new(0, STATE);
+        assert_eq!((disk.is_sound(), disk.waiting_since()), (true, None));
+        disk.issue(1, 1, STATE, 5);
+        disk.issue(2, 2, STATE, 6);
+        assert_eq!((disk.is_sound(), disk.waiting_since()), (true, Some(5)));
+        disk.shift(|since| since + 10);
+        assert_eq!(disk.waiting_since(), Some(15));
+        let mut early = disk.clone();
+        early.completed = 1;
+        assert!(!early.is_sound(), "a write that is done still waits");
+        disk.pending.clear();
+        disk.completed = 3;
+        assert!(!disk.is_sound(), "more is done than was asked for");
     }
 }

@@ -41,10 +41,8 @@ fn step(raft: &mut Raft, input: Input) {
 }
 
 fn memory(raft: &mut Raft) -> &mut Leader {
-    match &mut raft.role {
-        Role::Leader(leader) => leader,
-        other => unreachable!("it leads: {other:?}"),
-    }
+    let Role::Leader(leader) = &mut raft.role else { unreachable!("it leads") };
+    leader
 }
 
 fn broken(breaks: impl Fn(&mut Raft)) -> Result<(), Violation> {
@@ -125,6 +123,11 @@ fn a_role_that_does_not_fit_is_seen() {
 fn what_a_leader_thinks_of_others_is_looked_at() {
     let peer = Err(Violation::Peer);
     assert_eq!(broken(|raft| memory(raft).peers.swap(0, 1)), peer);
+    let twice = |raft: &mut Raft| {
+        let peers = &mut memory(raft).peers;
+        peers[1] = peers[0].clone();
+    };
+    assert_eq!(broken(twice), peer);
     let last = |raft: &Raft| raft.log.last().index;
     let of_first = |change: &dyn Fn(&mut crate::peer::Peer, u64)| {
         broken(|raft| {

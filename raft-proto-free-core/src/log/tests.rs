@@ -141,7 +141,7 @@ fn both(log: &mut Log, twin: &mut Twin, what: Operation) {
             let durable = last.index.saturating_sub(back);
             while twin.drop_first(durable) {}
             log.rest(durable);
-            assert_eq!(log.cached.len() == 0, twin.in_memory().next().is_none());
+            assert_eq!(log.cached.is_empty(), twin.in_memory().next().is_none());
         }
     }
 }
