@@ -64,7 +64,8 @@ pub enum Outcome<R> {
         /// The leader of the term, where known.
         leader: Option<NodeId>,
     },
-    /// A snapshot of the state machine is durable.
+    /// A snapshot of the state machine is durable: the one that was begun, or a newer one that
+    /// came from another node meanwhile.
     SnapshotTaken {
         /// The last entry that it covers.
         last: LogId,

@@ -87,8 +87,19 @@ impl SnapshotBytes {
             return Ok(true);
         }
         let end = (written + WRITE_BYTES).min(self.id.len);
-        store.snapshot_write(self.id, written, &self.bytes[written as usize..end as usize])?;
-        self.written = Some(end);
+        let part = &self.bytes[written as usize..end as usize];
+        match store.snapshot_write(self.id, written, part) {
+            Ok(()) => self.written = Some(end),
+            Err(error @ StoreError::OutOfOrder(_)) => {
+                // The same bytes may be on their way from another node as well: go on behind them.
+                let here = store.snapshot_begin(self.id)?.min(self.id.len);
+                if here == written {
+                    return Err(error);
+                }
+                self.written = Some(here);
+            }
+            Err(error) => return Err(error),
+        }
         Ok(false)
     }
 
@@ -175,8 +186,17 @@ impl<R: Clone> Driver<R> {
                 self.push_outcome(Outcome::SnapshotTaken { last });
                 self.step(Input::SnapshotTaken { index: last.index }, at);
             }
-            Err(error) => self.push_outcome(Outcome::SnapshotFailed { error }),
+            Err(error) => self.push_outcome(self.snapshot_not_kept(last, error)),
         }
+    }
+
+    /// A newer one may have come from another node meanwhile, in whose favour it was removed.
+    fn snapshot_not_kept(&self, last: LogId, error: StoreError) -> Outcome<R> {
+        let newest = self.raft().status().snapshot.map_or(LogId::ZERO, |newest| newest.last);
+        if matches!(error, StoreError::NoSnapshot(_)) && newest.index >= last.index {
+            return Outcome::SnapshotTaken { last: newest };
+        }
+        Outcome::SnapshotFailed { error }
     }
 
     /// A snapshot that another node sent is durable under its final name.

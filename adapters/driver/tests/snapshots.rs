@@ -10,7 +10,8 @@ use quorate_core::{
     SnapshotMeta, VoteAnswer, commands,
 };
 use quorate_driver::{
-    ApplyJob, Cause, Driver, LogStore, MemoryStore, Outcome, SnapshotPolicy, StoreError,
+    ApplyJob, Cause, Driver, LogStore, MemoryStore, Outcome, SnapshotId, SnapshotPolicy,
+    StateMachine, StoreError,
 };
 
 #[test]
@@ -321,4 +322,57 @@ fn a_change_of_members_is_done_once_it_is_applied_and_refused_with_the_reason() 
     driver.transfer(7, None, NOW);
     let refused = Outcome::Refused { request: 7, reason: Refusal::NoTarget };
     assert_eq!(run(&mut driver, &mut store, &mut machine), [refused]);
+}
+
+/// A follower that has applied entries through 7, of term 2.
+fn follower(store: &mut MemoryStore, machine: &mut Count) -> Driver<u64> {
+    let mut driver = begin(3, store);
+    run(&mut driver, store, machine);
+    keep(store, LogId::new(2, 5), &Count { commands: 4, last: 5 });
+    driver.snapshot_received(2, meta(2, 5), NOW);
+    let mut entries = Entries::new();
+    entries.append(LogId::new(2, 6), commands(["a", "b"])).expect("in order");
+    driver.receive(node(2), append(2, LogId::new(2, 5), 7, entries), NOW);
+    run(&mut driver, store, machine);
+    assert_eq!(driver.applied(), 7);
+    driver
+}
+
+#[test]
+fn a_snapshot_that_comes_from_two_sides_is_kept_once() {
+    let (mut store, mut machine) = (MemoryStore::new(), Count::default());
+    let mut driver = follower(&mut store, &mut machine);
+    let job = driver.take_snapshot(&machine).expect("there is something new");
+    let last = job.last();
+    let state = machine.snapshot()();
+    let id = SnapshotId::of(last, &state);
+    let mut own = job.serialize();
+    assert_eq!(own.write_some(&mut store), Ok(false), "it is begun");
+    // Another node sends the same bytes, and is faster.
+    assert_eq!(store.snapshot_begin(id), Ok(0));
+    store.snapshot_write(id, 0, &state[..10]).expect("the other's part");
+    assert_eq!(own.write_some(&mut store), Ok(false), "it goes on behind the other's part");
+    assert_eq!(own.write_some(&mut store), Ok(false));
+    assert_eq!(own.write_some(&mut store), Ok(true));
+    driver.snapshot_done(own.done(Ok(())), NOW);
+    let outcomes = run(&mut driver, &mut store, &mut machine);
+    assert!(outcomes.contains(&Outcome::SnapshotTaken { last }), "{outcomes:?}");
+    assert_eq!(store.snapshot_find(last), Ok(id));
+}
+
+#[test]
+fn a_snapshot_that_was_overtaken_is_no_failure() {
+    let (mut store, mut machine) = (MemoryStore::new(), Count::default());
+    let mut driver = follower(&mut store, &mut machine);
+    let mut own = driver.take_snapshot(&machine).expect("something new").serialize();
+    assert_eq!(own.write_some(&mut store), Ok(false), "it is begun");
+    keep(&mut store, LogId::new(2, 9), &Count { commands: 8, last: 9 });
+    driver.snapshot_received(2, meta(2, 9), NOW);
+    run(&mut driver, &mut store, &mut machine);
+    let error = own.write_some(&mut store).expect_err("the newer one drove it out");
+    assert_eq!(error, StoreError::NoSnapshot(LogId::new(2, 7)));
+    driver.snapshot_done(own.done(Err(error)), NOW);
+    let outcomes = run(&mut driver, &mut store, &mut machine);
+    assert_eq!(outcomes, [Outcome::SnapshotTaken { last: LogId::new(2, 9) }]);
+    assert_eq!(driver.raft().status().snapshot.map(|newest| newest.last.index), Some(9));
 }

@@ -92,9 +92,8 @@ impl World {
             Err(error) => {
                 let done = bytes.done(Err(error.clone()));
                 running.driver.snapshot_done(done, time);
-                // A newer one may have come from another node meanwhile, or the same.
-                let is_crossed =
-                    matches!(error, StoreError::NoSnapshot(_) | StoreError::OutOfOrder(_));
+                // A newer one may have come from another node meanwhile.
+                let is_crossed = matches!(error, StoreError::NoSnapshot(_));
                 self.marks.add(Mark::SnapshotsCrossed, u64::from(is_crossed));
                 if !has_failed(node) && !is_crossed {
                     let error = error.to_string();
