@@ -173,15 +173,46 @@ fn a_node_that_halts_takes_back_a_lease_if_it_published_one() {
 }
 
 #[test]
-fn a_snapshot_behind_which_all_stays_discards_nothing() {
+fn a_follower_gives_back_memory_only_once_it_has_nothing_to_do() {
     let mut group = led(3);
-    group.step(1, Input::Retain { entries: 100, bytes: u64::MAX });
-    let index = group.status(1).applied;
-    let actions = group.step(1, Input::SnapshotTaken { index });
-    let discards = actions.iter().filter_map(|action| match action {
-        Action::Write(write) => Some(write.discard_through),
-        _ => None,
-    });
-    assert_eq!(discards.collect::<Vec<_>>(), [0]);
-    assert_eq!(group.status(1).log.base(), LogId::ZERO);
+    group.member(2).hold_work = true;
+    group.propose(1, "x");
+    group.settle();
+    let last = group.status(2).log.last();
+    assert_eq!(group.status(2).commit, last.index);
+    bare(&mut group, last, 100 * MS, false);
+    assert!(group.status(2).log.cached_bytes() > 0, "an entry is not applied yet");
+    group.release_work(2);
+    let next = LogId::new(2, last.index + 1);
+    let mut entries = Entries::new();
+    entries.append(next, commands(["y"])).expect("it follows");
+    let (commit, promise) = (last.index, 100 * MS);
+    let request = AppendRequest { prev: last, commit, round: 9, promise, quiesce: false, entries };
+    let message = Message { term: 2, body: Body::AppendRequest(request) };
+    group.step(2, Input::Receive { from: id(1), message });
+    let cached = group.status(2).log.first_cached();
+    assert!(cached <= last.index, "more is coming in: {cached}");
+    bare(&mut group, next, 100 * MS, false);
+    bare(&mut group, next, 100 * MS, false);
+    assert_eq!(group.status(2).log.cached_bytes(), 0, "all is applied");
+}
+
+#[test]
+fn a_lease_that_is_over_when_it_is_known_is_not_published() {
+    for late in [0, 1] {
+        let mut group = Group::with_config(3, |config| {
+            config.publish_lease = true;
+            config.max_clock_drift_ppm = 0;
+        });
+        // The answers to the term's first entry are all that confirms it.
+        group.campaign(1);
+        while !group.leads(1) {
+            assert!(group.deliver_one());
+        }
+        group.now += 100 * MS - 1 + late;
+        group.settle();
+        let is_lease = |action: &Action| matches!(action, Action::Lease { .. });
+        let published = group.notices(1).into_iter().filter(is_lease).count();
+        assert_eq!(published > 0, late == 0);
+    }
 }

@@ -293,6 +293,18 @@ fn the_last_term_is_the_last() {
 }
 
 #[test]
+fn a_snapshot_of_no_term_at_all_is_refused() {
+    let mut raft = near_the_end(TERM_LIMIT - 1, 5);
+    let configuration = Arc::new(Configuration::new([1, 2].map(id)));
+    let meta = Arc::new(SnapshotMeta { last: LogId::new(TERM_LIMIT - 1, 9), configuration });
+    let receive = |term: u64| Input::SnapshotReceived { term, meta: meta.clone() };
+    let last = meta.last;
+    let named = Misuse::BadSnapshot { last, term: TERM_LIMIT };
+    assert_eq!(misuse(&step(&mut raft, receive(TERM_LIMIT))), Some(named));
+    assert_eq!(misuse(&step(&mut raft, receive(TERM_LIMIT - 1))), None);
+}
+
+#[test]
 fn the_last_index_is_the_last() {
     let mut raft = near_the_end(5, INDEX_LIMIT - 4);
     assert_eq!(halt(&step(&mut raft, Input::Tick)), None);

@@ -269,3 +269,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn parts_that_disagree_are_seen() {
+    let batch = |term, index, count: usize| {
+        let payloads: Vec<Payload> = vec![payload(5); count];
+        Batch::new(LogId::new(term, index), Commands::from(payloads)).expect("not empty")
+    };
+    let sound = || {
+        let mut log = Log::new(LogSummary::default());
+        for (term, index, count) in [(1, 1, 2), (1, 3, 2), (2, 5, 2)] {
+            log.append(batch(term, index, count));
+        }
+        log
+    };
+    let broken = |breaks: &dyn Fn(&mut Log)| {
+        let mut log = sound();
+        breaks(&mut log);
+        !log.is_sound()
+    };
+    assert!(!broken(&|_| {}));
+    assert!(broken(&|log| log.cached_bytes += 1));
+    let replace = |log: &mut Log, place: usize, other: Batch| {
+        log.cached.iter_mut().nth(place).into_iter().for_each(|batch| *batch = other.clone());
+        log.cached_bytes = log.cached.iter().map(Batch::cost).sum();
+    };
+    assert!(!broken(&|log| replace(log, 1, batch(1, 3, 2))));
+    assert!(broken(&|log| replace(log, 1, batch(2, 3, 2))), "another term");
+    assert!(broken(&|log| replace(log, 1, batch(1, 4, 1))), "a hole");
+    assert!(broken(&|log| replace(log, 1, batch(1, 3, 3))), "it reaches into the next run");
+    assert!(broken(&|log| replace(log, 2, batch(2, 5, 1))), "the last is missing");
+    assert!(broken(&|log| replace(log, 2, batch(2, 7, 1))), "of no run");
+    let lost = |log: &mut Log| {
+        log.cached_bytes -= log.cached.pop_back().expect("the last").cost();
+    };
+    assert!(broken(&lost), "what is in memory ends with the last entry");
+    let first = |log: &mut Log| {
+        log.cached_bytes -= log.cached.pop_front().expect("the first").cost();
+    };
+    assert!(!broken(&first), "but may begin anywhere");
+}
