@@ -1,8 +1,6 @@
 //! What of the log stays behind a snapshot.
 
-mod group;
-
-use group::Group;
+use crate::group::Group;
 use quorate_core::*;
 
 /// A group of one whose last ten entries cost a hundred bytes each.

@@ -1,11 +1,9 @@
 //! Whatever is surely not done is refused at once, with the reason; whatever an embedder cannot mean
 //! is named.
 
-mod group;
-
 use std::sync::Arc;
 
-use group::{Group, MS, config, id};
+use crate::group::{Group, MS, config, id};
 use quorate_core::*;
 
 /// Node 1 of three leads term 2, and all is committed.
@@ -168,7 +166,7 @@ fn snapshots_that_cannot_be_are_named_and_removed() {
     let members = Arc::new(Configuration::new([1, 2, 3].map(id)));
     // The node alone: no host has such snapshots.
     let raft = &mut group.member(2).raft;
-    let at = Timestamp(2 * group::SKEW);
+    let at = Timestamp(2 * crate::group::SKEW);
     let mut receive = |term: u64, last: LogId, configuration: &Arc<Configuration>| {
         let configuration = configuration.clone();
         let meta = Arc::new(SnapshotMeta { last, configuration });
@@ -202,7 +200,7 @@ fn a_snapshot_of_a_far_term_is_followed_up_to_the_leap_limit() {
     let meta = Arc::new(SnapshotMeta { last: LogId::new(2, 9), configuration });
     let term = 2 + TERM_LEAP_LIMIT;
     let actions = group.members.get_mut(&2).expect("it is there").raft.step(Event {
-        at: Timestamp(group.now + group::SKEW),
+        at: Timestamp(group.now + crate::group::SKEW),
         input: Input::SnapshotReceived { term, meta },
     });
     assert_eq!(misuse(&actions), None);

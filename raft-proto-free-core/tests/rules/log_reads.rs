@@ -1,9 +1,9 @@
 //! Entries that are read back from the log store: for whom, and what becomes of late answers.
 
-mod group;
-
-use group::{Group, MS, id};
+use crate::group::{Group, MS, id};
 use quorate_core::*;
+
+type List = Vec<(LogId, Payload)>;
 
 /// Node 1 of three leads term 2; node 3 lacks ten entries, which are in no memory any more.
 fn lagging() -> Group {
@@ -62,7 +62,7 @@ fn whoever_leads_no_more_reads_for_nobody() {
 fn what_is_read_to_be_applied_is_applied_whoever_leads() {
     let mut group = lagging();
     group.crash(1);
-    group.restart_with(1, Config { cache_bytes: 0, ..group::config(1) });
+    group.restart_with(1, Config { cache_bytes: 0, ..crate::group::config(1) });
     group.member(1).hold_log_reads = true;
     group.pass(60);
     let applied = group.status(1).applied;
@@ -95,7 +95,7 @@ fn an_entry_that_was_durable_and_is_not_found_ends_the_node() {
 
 #[test]
 fn an_answer_with_other_entries_than_those_ends_the_node() {
-    let answer = |change: &dyn Fn(&mut Vec<(LogId, Payload)>)| {
+    let answer = |change: &dyn Fn(&mut List)| {
         let mut group = lagging();
         group.excused.insert(1);
         group.member(1).hold_log_reads = true;
@@ -103,7 +103,7 @@ fn an_answer_with_other_entries_than_those_ends_the_node() {
         group.pass(60);
         let (token, found) = group.member(1).log_reads.pop_front().expect("it asks for node 3");
         let LogFound::Entries(entries) = found else { panic!("they are there: {found:?}") };
-        let mut list: Vec<(LogId, Payload)> =
+        let mut list: List =
             entries.iter().map(|entry| (entry.log_id, entry.payload.clone())).collect();
         change(&mut list);
         let mut entries = Entries::new();
@@ -117,12 +117,12 @@ fn an_answer_with_other_entries_than_those_ends_the_node() {
     assert!(!answer(&|_| {}));
     assert!(!answer(&|list| list.truncate(1)), "the first is enough");
     assert!(answer(&|list| drop(list.remove(0))), "the first is missing");
-    let more = |list: &mut Vec<(LogId, Payload)>| {
+    let more = |list: &mut List| {
         let last = list.last().expect("some").0;
         list.push((LogId::new(last.term, last.index + 1), Payload::Noop));
     };
     assert!(answer(&more), "beyond what was asked for");
-    let other_term = |list: &mut Vec<(LogId, Payload)>| {
+    let other_term = |list: &mut List| {
         list.last_mut().expect("some").0.term += 1;
     };
     assert!(answer(&other_term));

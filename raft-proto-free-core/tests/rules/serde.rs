@@ -1,6 +1,5 @@
 //! Everything that goes in and out is data: it can be written down and read back. With the feature
 //! `serde`.
-#![cfg(feature = "serde")]
 
 use std::{fmt::Debug, sync::Arc};
 

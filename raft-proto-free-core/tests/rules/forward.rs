@@ -1,8 +1,6 @@
 //! Reads at a node that does not lead: every one is answered, once, in time.
 
-mod group;
-
-use group::{Group, MS, id};
+use crate::group::{Group, MS, id};
 use quorate_core::*;
 
 /// Node 1 of three leads term 2, and all is committed.

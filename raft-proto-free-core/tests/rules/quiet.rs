@@ -1,8 +1,6 @@
 //! Who falls silent, and who may not.
 
-mod group;
-
-use group::{Group, MS, id};
+use crate::group::{Group, MS, id};
 use quorate_core::*;
 
 fn led(size: u64) -> Group {

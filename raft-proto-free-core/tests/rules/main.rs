@@ -1,0 +1,16 @@
+//! Rules that need a closer look than a scenario gives: limits at both ends, refusals, what a node
+//! starts from, who falls silent. One file a topic.
+
+#[path = "../group/mod.rs"]
+mod group;
+
+mod config;
+mod entries;
+mod forward;
+mod log_reads;
+mod quiet;
+mod refusals;
+mod restore;
+mod retain;
+#[cfg(feature = "serde")]
+mod serde;
