@@ -111,7 +111,7 @@ impl Raft {
         let first = LogId::new(self.hard_state.term, last + 1);
         let Some(batch) = Batch::new(first, payloads) else { return };
         let (last, cost) = (batch.last_index(), batch.cost());
-        let changes_members = batch.configurations().next().is_some();
+        let changes_members = batch.has_configuration();
         self.append(batch);
         if changes_members {
             self.seat_members();

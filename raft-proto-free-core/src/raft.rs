@@ -268,7 +268,7 @@ impl Raft {
             hard_state: self.hard_state,
             truncate_from: draft.from,
             // What is not durable is in memory; a log that a snapshot replaced has no entry.
-            entries: self.log.newest(draft.from).unwrap_or_default(),
+            entries: self.log.newest(draft.from),
             snapshot: if draft.snapshot { self.snapshot.clone() } else { None },
             discard_through: draft.discard_through,
         }));
