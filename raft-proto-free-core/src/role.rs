@@ -88,7 +88,7 @@ pub(crate) struct Campaign {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Leader {
     /// The other members, ascending by name.
-    pub(crate) peers: SmallVec<[Peer; 4]>,
+    pub(crate) peers: Vec<Peer>,
     /// Where the leader itself votes.
     pub(crate) seat: Seat,
     /// The first entry of this term.
