@@ -234,6 +234,6 @@ impl Raft {
 
 /// A time no later than when `round` was sent.
 fn sent_at(leader: &Leader, round: Round) -> Option<Nanos> {
-    let after = leader.sent.partition_point(|(sent, _)| *sent <= round);
-    leader.sent.get(after.checked_sub(1)?).map(|(_, at)| *at)
+    // Nearly every answer is about one of the last rounds.
+    leader.sent.iter().rev().find(|(sent, _)| *sent <= round).map(|(_, at)| *at)
 }

@@ -162,10 +162,4 @@ impl Leader {
     pub(crate) fn place_of(&self, id: NodeId) -> Option<usize> {
         self.peers.iter().position(|peer| peer.id == id)
     }
-
-    /// Takes out the reads that `ready` chooses; they lie together at the front.
-    pub(crate) fn take_reads(&mut self, ready: impl Fn(&PendingRead) -> bool) -> Vec<PendingRead> {
-        let count = self.reads.iter().take_while(|read| ready(read)).count();
-        self.reads.drain(..count).collect()
-    }
 }
