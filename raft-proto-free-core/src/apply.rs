@@ -91,17 +91,20 @@ impl Raft {
         self.hand_over_to_anyone(out);
     }
 
-    pub(crate) fn stop_if_asked(&mut self, out: &mut Vec<Action>) {
+    /// Halts, where that was asked for, unless the leadership is still on its way to another.
+    #[cold]
+    pub(crate) fn stop_once_free(&mut self, out: &mut Vec<Action>) {
         let hands_over = match &self.role {
             Role::Leader(leader) => leader.transfer.is_some(),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => false,
         };
-        if self.stopping && !hands_over {
+        if !hands_over {
             self.halt(Halt::Stopped, out);
         }
     }
 
     /// Stops for good; what waits is answered.
+    #[cold]
     pub(crate) fn halt(&mut self, halt: Halt, out: &mut Vec<Action>) {
         match &mut self.role {
             Role::Leader(leader) => {

@@ -150,20 +150,31 @@ impl Batch {
         &self.commands[self.offset as usize..(self.offset + self.len) as usize]
     }
 
+    /// Whether a configuration may be among the entries: one is, or was in what this is a part of.
+    #[inline]
+    pub(crate) fn has_configuration(&self) -> bool {
+        self.commands.0.has_configuration
+    }
+
     /// The configurations among the entries, with their places.
     #[inline]
     pub(crate) fn configurations(&self) -> impl Iterator<Item = (Index, &Arc<Configuration>)> {
-        let searched = if self.commands.0.has_configuration { self.payloads() } else { &[] };
+        let searched = if self.has_configuration() { self.payloads() } else { &[] };
         searched.iter().zip(self.first_index()..).filter_map(|(payload, index)| match payload {
             Payload::Configuration(configuration) => Some((index, configuration)),
             Payload::Noop | Payload::Command(_) => None,
         })
     }
 
+    #[inline]
     pub(crate) fn cost(&self) -> u64 {
         if self.len as usize == self.commands.len() {
             return self.commands.cost();
         }
+        self.cost_of_part()
+    }
+
+    fn cost_of_part(&self) -> u64 {
         self.payloads().iter().map(Payload::cost).sum()
     }
 

@@ -41,6 +41,42 @@ impl Batches {
         }
     }
 
+    // What follows is what the list would say as a slice, without making one of it.
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Batches::One(_) => false,
+            Batches::Many(many) => many.is_empty(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn first(&self) -> Option<&Batch> {
+        match self {
+            Batches::One(batch) => Some(batch),
+            Batches::Many(many) => many.first(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn last(&self) -> Option<&Batch> {
+        match self {
+            Batches::One(batch) => Some(batch),
+            Batches::Many(many) => many.last(),
+        }
+    }
+
+    /// What all of them cost. Bytes. Asked of every list that moves, and nearly always of one batch:
+    /// a call would cost more than the answer.
+    #[inline(always)]
+    pub(crate) fn cost(&self) -> u64 {
+        match self {
+            Batches::One(batch) => batch.cost(),
+            Batches::Many(many) => many.iter().map(Batch::cost).sum(),
+        }
+    }
+
     pub(crate) fn pop(&mut self) {
         match self {
             Batches::One(_) => *self = Batches::new(),

@@ -123,11 +123,17 @@ impl Durability {
                 self.hard_state = write.hard_state;
             }
         }
-        // Only what no later outstanding write replaces.
+        if !self.pending.is_empty() {
+            self.leave_out_what_is_replaced();
+        }
+        Ok(true)
+    }
+
+    /// Durable is only what no later outstanding write replaces.
+    fn leave_out_what_is_replaced(&mut self) {
         for write in self.pending.iter() {
             self.last = self.last.min(write.truncate_from - 1);
         }
-        Ok(true)
     }
 
     /// Moves the times at which writes were asked for.

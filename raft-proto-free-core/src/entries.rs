@@ -161,8 +161,9 @@ impl Entries {
     }
 
     /// What limits count: commands' bytes and [`ENTRY_OVERHEAD_BYTES`] for each entry.
+    #[inline]
     pub fn cost(&self) -> u64 {
-        self.batches.iter().map(Batch::cost).sum()
+        self.batches.cost()
     }
 
     /// The entries, in order.

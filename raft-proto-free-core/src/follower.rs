@@ -133,7 +133,24 @@ impl Raft {
 
     /// Takes what is new, in place of what contradicts it. False where that cannot be.
     fn take_entries(&mut self, entries: Entries, out: &mut Vec<Action>) -> bool {
-        let conflict = self.first_conflict(&entries);
+        match entries.into_batches() {
+            // What follows our last entry contradicts nothing: nearly every append.
+            Batches::One(batch) if self.is_next(&batch) && !batch.has_configuration() => {
+                self.append(batch);
+                true
+            }
+            batches @ (Batches::One(_) | Batches::Many(_)) => {
+                batches.is_empty() || self.take_batches(batches, out)
+            }
+        }
+    }
+
+    fn is_next(&self, batch: &Batch) -> bool {
+        batch.first_index() == self.log.last().index + 1
+    }
+
+    fn take_batches(&mut self, batches: Batches, out: &mut Vec<Action>) -> bool {
+        let conflict = batches.iter().find_map(|batch| self.first_conflict(batch));
         if let Some(theirs) = conflict {
             let ours = LogId::new(self.log.term_at(theirs.index).unwrap_or(0), theirs.index);
             if theirs.index <= self.commit {
@@ -148,14 +165,14 @@ impl Raft {
             // raft:5.3 only a contradiction removes entries: a late, shorter append must not.
             self.truncate_from(theirs.index);
         }
-        let protocols = entries.batches().iter().flat_map(Batch::configurations);
+        let protocols = batches.iter().flat_map(Batch::configurations);
         let newest = protocols.map(|(_, members)| members.protocol()).max();
         if let Some(version) = newest.filter(|version| *version > PROTOCOL) {
             // To go on would be to misread what comes next.
             self.halt(Halt::UnknownProtocol { version }, out);
             return false;
         }
-        match entries.into_batches() {
+        match batches {
             Batches::One(batch) => self.append_new(batch),
             Batches::Many(batches) => batches.into_iter().for_each(|batch| self.append_new(batch)),
         }
@@ -165,19 +182,15 @@ impl Raft {
     /// Appends what of a batch lies behind the last entry.
     fn append_new(&mut self, batch: Batch) {
         let next = self.log.last().index + 1;
-        if batch.first_index() == next {
+        if self.is_next(&batch) {
             self.append(batch);
         } else if next <= batch.last_index() {
             self.append(batch.slice(next, batch.last_index()));
         }
     }
 
-    /// The first of `entries` in whose place our log holds one of another term.
-    fn first_conflict(&self, entries: &Entries) -> Option<LogId> {
-        entries.batches().iter().find_map(|batch| self.first_conflict_in(batch))
-    }
-
-    fn first_conflict_in(&self, batch: &Batch) -> Option<LogId> {
+    /// The first entry of `batch` in whose place our log holds one of another term.
+    fn first_conflict(&self, batch: &Batch) -> Option<LogId> {
         let base = self.log.base();
         let covers_base = (batch.first_index()..=batch.last_index()).contains(&base.index);
         if covers_base && base.index > 0 && base.term != batch.term() {

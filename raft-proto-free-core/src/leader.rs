@@ -2,8 +2,6 @@
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
-use smallvec::SmallVec;
-
 use crate::{
     action::{Action, Halt, Limit, Refusal},
     batch::{Batch, Commands},
@@ -25,7 +23,7 @@ impl Raft {
     pub(crate) fn become_leader(&mut self, out: &mut Vec<Action>) {
         let now = self.clock.now();
         self.role = Role::Leader(Box::new(Leader {
-            peers: SmallVec::new(),
+            peers: Vec::new(),
             seat: Seat::default(),
             term_start: self.log.last().index + 1,
             since: now,
@@ -111,7 +109,7 @@ impl Raft {
         let first = LogId::new(self.hard_state.term, last + 1);
         let Some(batch) = Batch::new(first, payloads) else { return };
         let (last, cost) = (batch.last_index(), batch.cost());
-        let changes_members = batch.configurations().next().is_some();
+        let changes_members = batch.has_configuration();
         self.append(batch);
         if changes_members {
             self.seat_members();
@@ -186,16 +184,18 @@ impl Raft {
         if is_newer_round {
             self.confirm_reads(out);
         }
-        if self.lags_behind_commit(from) {
-            // It may have been out of step when the others were told.
-            self.notify_commit(out);
-        }
+        self.notify_straggler(from, out);
     }
 
-    fn lags_behind_commit(&mut self, id: NodeId) -> bool {
+    /// Sees to it that a member hears of the commit index: it may have been out of step when the
+    /// others were told.
+    fn notify_straggler(&mut self, id: NodeId, out: &mut Vec<Action>) {
         let commit = self.commit;
-        let Role::Leader(leader) = &mut self.role else { return false };
-        leader.peer(id).is_some_and(|peer| peer.lags_behind(commit))
+        let Role::Leader(leader) = &mut self.role else { return };
+        let will_be_told = leader.notify_due.is_some() && self.config.commit_notify_delay > 0;
+        if !will_be_told && leader.peer(id).is_some_and(|peer| peer.lags_behind(commit)) {
+            self.notify_commit(out);
+        }
     }
 
     /// Finds where to probe next. differs: as the follower did, skips a term at a time.
@@ -234,6 +234,6 @@ impl Raft {
 
 /// A time no later than when `round` was sent.
 fn sent_at(leader: &Leader, round: Round) -> Option<Nanos> {
-    let after = leader.sent.partition_point(|(sent, _)| *sent <= round);
-    leader.sent.get(after.checked_sub(1)?).map(|(_, at)| *at)
+    // Nearly every answer is about one of the last rounds.
+    leader.sent.iter().rev().find(|(sent, _)| *sent <= round).map(|(_, at)| *at)
 }

@@ -47,11 +47,8 @@ impl Raft {
         sent.saturating_add(bounded as u64)
     }
 
-    /// Tells other threads until when they may read.
+    /// Tells other threads until when they may read, where the host wants that.
     pub(crate) fn publish_lease(&mut self, out: &mut Vec<Action>) {
-        if !self.config.publish_lease {
-            return;
-        }
         let Role::Leader(leader) = &self.role else { return };
         let (until, published) = (self.lease_until(leader), leader.published);
         if published == 0 && self.is_lease_open() {

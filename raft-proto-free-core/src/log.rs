@@ -76,18 +76,23 @@ impl Log {
     /// None where the first is not in memory.
     #[inline]
     pub fn read(&self, from: Index, through: Index, max_cost: u64) -> Option<Entries> {
-        let place = self.place_of(from)?;
-        let batch = self.cached.get(place)?;
-        let last = batch.last_index();
-        let is_all = last == through || (last < through && place + 1 == self.cached.len());
-        if is_all && batch.first_index() == from && batch.cost() <= max_cost {
-            // What came as one batch goes on as one: nearly every question.
+        // Nearly every question is about one of the last two batches, and about all of it: what came
+        // as one goes on as one.
+        let newest = self.cached.back()?;
+        let batch = if newest.first_index() <= from {
+            newest
+        } else {
+            self.cached.get(self.cached.len().wrapping_sub(2))?
+        };
+        let is_asked_for = batch.first_index() == from && batch.last_index() == through;
+        if is_asked_for && batch.cost() <= max_cost {
             return Some(Entries::of_batch(batch.clone()));
         }
-        Some(self.read_pieces(place, from, through, max_cost))
+        self.read_pieces(from, through, max_cost)
     }
 
-    fn read_pieces(&self, place: usize, from: Index, through: Index, max_cost: u64) -> Entries {
+    fn read_pieces(&self, from: Index, through: Index, max_cost: u64) -> Option<Entries> {
+        let place = self.place_of(from)?;
         let mut found = Entries::new();
         let mut left = max_cost;
         for batch in self.cached.iter_from(place) {
@@ -104,34 +109,23 @@ impl Log {
                 break;
             }
         }
-        found
+        Some(found)
     }
 
     /// All entries from `from` on; none where the first is not in memory.
     #[inline]
-    pub(crate) fn newest(&self, from: Index) -> Option<Entries> {
-        let batch = self.cached.back()?;
-        if batch.first_index() == from {
-            return Some(Entries::of_batch(batch.clone()));
+    pub(crate) fn newest(&self, from: Index) -> Entries {
+        match self.cached.back() {
+            Some(batch) if batch.first_index() == from => Entries::of_batch(batch.clone()),
+            Some(_) => self.read(from, self.last().index, u64::MAX).unwrap_or_default(),
+            None => Entries::new(),
         }
-        self.read(from, self.last().index, u64::MAX)
     }
 
-    /// Where in memory the entry at `from` lies; most questions are about the last batch or two.
-    #[inline]
+    /// Where in memory the entry at `from` lies.
     fn place_of(&self, from: Index) -> Option<usize> {
-        let len = self.cached.len();
-        let back = self.cached.back()?;
-        if back.first_index() <= from {
-            return (from <= back.last_index()).then(|| len - 1);
-        }
-        if self.cached.get(len.wrapping_sub(2)).is_some_and(|batch| batch.first_index() <= from) {
-            return Some(len - 2);
-        }
-        if from < self.first_cached() {
-            return None;
-        }
-        Some(self.cached.partition_point(|batch| batch.last_index() < from))
+        let is_cached = self.first_cached() <= from && from <= self.last().index;
+        is_cached.then(|| self.cached.partition_point(|batch| batch.last_index() < from))
     }
 
     /// Adds a batch that follows the last entry.

@@ -118,7 +118,13 @@ impl Raft {
             self.become_follower(self.hard_state.term, None, out);
             return;
         }
-        // Who caught up while another change was under way waits no longer.
+        if !self.configuration().learners().is_empty() {
+            self.promote_who_waited(out);
+        }
+    }
+
+    /// Who caught up while another change was under way waits no longer.
+    fn promote_who_waited(&mut self, out: &mut Vec<Action>) {
         let learners: SmallVec<[NodeId; 4]> =
             self.configuration().learners().iter().map(|learner| learner.id).collect();
         for id in learners {

@@ -22,19 +22,20 @@ pub(crate) fn reached_by_quorum(members: impl Iterator<Item = (Seat, u64)> + Clo
     reached.min(reached_by_majority(outgoing.map(|(_, value)| value)))
 }
 
-fn reached_by_majority(values: impl Iterator<Item = u64>) -> u64 {
-    let mut values: SmallVec<[u64; 8]> = values.collect();
-    match *values {
-        [] => 0,
-        [only] => only,
-        [a, b] => a.min(b),
-        // The median of the most common group.
-        [a, b, c] => a.min(b).max(a.max(b).min(c)),
-        _ => {
-            values.sort_unstable_by(|a, b| b.cmp(a));
-            values.get(majority(values.len()) - 1).copied().unwrap_or(0)
-        }
+fn reached_by_majority(values: impl Iterator<Item = u64> + Clone) -> u64 {
+    let mut rest = values.clone();
+    match (rest.next(), rest.next(), rest.next(), rest.next()) {
+        (Some(only), None, _, _) => only,
+        (Some(a), Some(b), None, _) => a.min(b),
+        // The median of the most common group, for which no list is made.
+        (Some(a), Some(b), Some(c), None) => a.min(b).max(a.max(b).min(c)),
+        _ => reached_by_majority_of_many(values.collect()),
     }
+}
+
+fn reached_by_majority_of_many(mut values: SmallVec<[u64; 8]>) -> u64 {
+    values.sort_unstable_by(|a, b| b.cmp(a));
+    values.get(majority(values.len()) - 1).copied().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -186,8 +186,8 @@ impl Raft {
             self.drops.count(reason);
             return;
         }
-        let Message { term, body } = message;
-        match body {
+        let term = message.term;
+        match message.body {
             Body::PreVoteRequest(request) => self.pre_vote_request(from, term, request, out),
             Body::VoteRequest(request) => self.vote_request(from, term, request, out),
             Body::AppendRequest(request) => self.append_request(from, term, request, out),
@@ -241,12 +241,15 @@ impl Raft {
         self.release(out);
         self.flush(out);
         self.give_applies(out);
-        let (role, term, leader) = self.face();
-        if (role, term, leader) != before {
-            out.push(Action::RoleChanged { role, term, leader });
+        if self.face() != before {
+            self.say_role(out);
         }
-        self.publish_lease(out);
-        self.stop_if_asked(out);
+        if self.config.publish_lease {
+            self.publish_lease(out);
+        }
+        if self.stopping {
+            self.stop_once_free(out);
+        }
     }
 
     /// Asks for what this step changed to be written, as one unit.
@@ -265,7 +268,7 @@ impl Raft {
             hard_state: self.hard_state,
             truncate_from: draft.from,
             // What is not durable is in memory; a log that a snapshot replaced has no entry.
-            entries: self.log.newest(draft.from).unwrap_or_default(),
+            entries: self.log.newest(draft.from),
             snapshot: if draft.snapshot { self.snapshot.clone() } else { None },
             discard_through: draft.discard_through,
         }));
@@ -322,15 +325,20 @@ impl Raft {
         }
     }
 
-    /// What a [`Action::RoleChanged`] would say now.
-    pub(crate) fn face(&self) -> Face {
-        let term = self.hard_state.term;
-        match &self.role {
-            Role::Follower(follower) => (RoleKind::Follower, term, follower.leader),
-            Role::PreCandidate(_) => (RoleKind::PreCandidate, term, None),
-            Role::Candidate(_) => (RoleKind::Candidate, term, None),
-            Role::Leader(_) => (RoleKind::Leader, term, Some(self.config.node)),
-        }
+    /// What an [`Action::RoleChanged`] would say now, but for the name of a leader that is this node.
+    fn face(&self) -> Face {
+        let followed = match &self.role {
+            Role::Follower(follower) => follower.leader,
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => None,
+        };
+        (self.role.kind(), self.hard_state.term, followed)
+    }
+
+    /// What changed is rare, and stands out of the way of every other step.
+    #[cold]
+    fn say_role(&self, out: &mut Vec<Action>) {
+        let (role, term, leader) = (self.role.kind(), self.hard_state.term, self.leader_id());
+        out.push(Action::RoleChanged { role, term, leader });
     }
 
     /// Says `body` to `to` in our term.

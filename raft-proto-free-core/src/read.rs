@@ -86,8 +86,7 @@ impl Raft {
         // raft:8 until an entry of this term is committed, the commit index may lag behind.
         if commit >= leader.term_start {
             let confirmed = confirmed_round(leader);
-            let ready = leader.take_reads(|read| read.round <= confirmed);
-            for read in ready {
+            while let Some(read) = self.take_read(|read| read.round <= confirmed) {
                 self.answer_read(read.reader, ReadOutcome::Ready { index: read.index }, out);
             }
         }
@@ -101,10 +100,16 @@ impl Raft {
     /// Refuses reads that no quorum confirmed in time.
     pub(crate) fn expire_reads(&mut self, out: &mut Vec<Action>) {
         let now = self.clock.now();
-        let Role::Leader(leader) = &mut self.role else { return };
-        for read in leader.take_reads(|read| read.expires <= now) {
+        while let Some(read) = self.take_read(|read| read.expires <= now) {
             self.answer_read(read.reader, ReadOutcome::NoQuorum, out);
         }
+    }
+
+    /// Takes the first of the reads that wait, if it is ready.
+    fn take_read(&mut self, is_ready: impl Fn(&PendingRead) -> bool) -> Option<PendingRead> {
+        let Role::Leader(leader) = &mut self.role else { return None };
+        leader.reads.front().filter(|read| is_ready(read))?;
+        leader.reads.pop_front()
     }
 
     /// Tells the reader what became of the read.

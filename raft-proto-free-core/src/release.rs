@@ -20,9 +20,14 @@ impl Raft {
         };
         // Without the vote the term is not durable either, and nothing can be released in it.
         if waits && self.is_vote_durable() {
-            self.release_vote(out);
-            self.release_candidacy(out);
+            self.release_waiting(out);
         }
+    }
+
+    #[cold]
+    fn release_waiting(&mut self, out: &mut Vec<Action>) {
+        self.release_vote(out);
+        self.release_candidacy(out);
     }
 
     /// Whether a restart would find this term with this vote.

@@ -29,30 +29,42 @@ impl Raft {
     }
 
     fn replicate_to_place(&mut self, place: usize, out: &mut Vec<Action>) {
-        let (messages, bytes) = (self.config.max_inflight_messages, self.config.max_inflight_bytes);
+        while self.lacks_entries(place) && self.send_entries(place, out) {}
+    }
+
+    /// Whether the peer was not sent everything yet.
+    fn lacks_entries(&self, place: usize) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
         let last = self.log.last().index;
-        while let Role::Leader(leader) = &mut self.role {
-            let round = leader.round;
-            let Some(peer) = leader.peers.get_mut(place) else { return };
-            let (id, next) = (peer.id, peer.next_index);
-            if next > last || peer.reading || !peer.may_send(messages, bytes) {
-                return;
-            }
-            if next <= self.log.base().index {
-                return self.send_snapshot(id, out);
-            }
-            let most = self.config.max_message_bytes;
-            let Some(entries) = self.log.read(next, last, most) else {
-                peer.reading = true;
-                return self.read_log(next, last, most, Purpose::Peer(id), out);
-            };
-            let Some(sent) = entries.last() else { return };
-            peer.sent(sent.index, entries.cost(), round);
-            self.send_append(place, next - 1, entries, false, out);
-            if sent.index == last {
-                return;
-            }
+        leader.peers.get(place).is_some_and(|peer| peer.next_index <= last)
+    }
+
+    /// Sends the next of the entries that a peer lacks; false where nothing can go now. A call of its
+    /// own, so that a peer that lacks nothing costs the question alone.
+    #[inline(never)]
+    fn send_entries(&mut self, place: usize, out: &mut Vec<Action>) -> bool {
+        let (messages, bytes) = (self.config.max_inflight_messages, self.config.max_inflight_bytes);
+        let (last, most) = (self.log.last().index, self.config.max_message_bytes);
+        let Role::Leader(leader) = &mut self.role else { return false };
+        let round = leader.round;
+        let Some(peer) = leader.peers.get_mut(place) else { return false };
+        let (id, next) = (peer.id, peer.next_index);
+        if peer.reading || !peer.may_send(messages, bytes) {
+            return false;
         }
+        if next <= self.log.base().index {
+            self.send_snapshot(id, out);
+            return false;
+        }
+        let Some(entries) = self.log.read(next, last, most) else {
+            peer.reading = true;
+            self.read_log(next, last, most, Purpose::Peer(id), out);
+            return false;
+        };
+        let Some(sent) = entries.last() else { return false };
+        peer.sent(sent.index, entries.cost(), round);
+        self.send_append(place, next - 1, entries, false, out);
+        true
     }
 
     /// Sends entries that were read back for a peer, if they are still what it needs.

@@ -88,7 +88,7 @@ pub(crate) struct Campaign {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Leader {
     /// The other members, ascending by name.
-    pub(crate) peers: SmallVec<[Peer; 4]>,
+    pub(crate) peers: Vec<Peer>,
     /// Where the leader itself votes.
     pub(crate) seat: Seat,
     /// The first entry of this term.
@@ -161,11 +161,5 @@ impl Leader {
 
     pub(crate) fn place_of(&self, id: NodeId) -> Option<usize> {
         self.peers.iter().position(|peer| peer.id == id)
-    }
-
-    /// Takes out the reads that `ready` chooses; they lie together at the front.
-    pub(crate) fn take_reads(&mut self, ready: impl Fn(&PendingRead) -> bool) -> Vec<PendingRead> {
-        let count = self.reads.iter().take_while(|read| ready(read)).count();
-        self.reads.drain(..count).collect()
     }
 }

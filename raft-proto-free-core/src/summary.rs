@@ -102,6 +102,9 @@ impl LogSummary {
         if index <= self.base.index || index > self.last.index {
             return None;
         }
+        if let Some(newest) = self.runs.last().filter(|run| run.first <= index) {
+            return Some((newest.term, self.last.index));
+        }
         let after = self.runs.partition_point(|run| run.first <= index);
         let run = self.runs.get(after.checked_sub(1)?)?;
         let end = self.runs.get(after).map_or(self.last.index, |next| next.first - 1);
@@ -136,12 +139,14 @@ impl LogSummary {
     pub(crate) fn append(&mut self, batch: &Batch) {
         debug_assert_eq!(batch.first_index(), self.last.index + 1);
         debug_assert!(batch.term() >= self.last.term);
-        if self.runs.last().is_none_or(|run| run.term != batch.term()) {
+        if self.last.term != batch.term() || self.runs.is_empty() {
             self.runs.push(TermRun { term: batch.term(), first: batch.first_index() });
         }
         // raft:6 a configuration is in force as soon as it is in the log, committed or not.
-        let found = batch.configurations().map(|(index, members)| (index, members.clone()));
-        self.configurations.extend(found);
+        if batch.has_configuration() {
+            let found = batch.configurations().map(|(index, members)| (index, members.clone()));
+            self.configurations.extend(found);
+        }
         self.last = batch.last();
     }
 

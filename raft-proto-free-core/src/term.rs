@@ -105,6 +105,7 @@ impl Raft {
 
     /// How long the clock had been wrong is unknown: what was promised starts anew, and what rested
     /// on the time of our own messages is void.
+    #[cold]
     pub(crate) fn clock_went_back(&mut self, back: Nanos, out: &mut Vec<Action>) {
         // Whoever reads under a published lease goes by the same clock, and so reads for longer.
         self.aside.prolong_lease(back);
