@@ -112,7 +112,7 @@ impl Log {
         Some(found)
     }
 
-    /// All entries from `from` on; none where the first is not in memory.
+    /// All entries from `from` on; no entry where the first is not in memory.
     #[inline]
     pub(crate) fn newest(&self, from: Index) -> Entries {
         match self.cached.back() {
