@@ -15,10 +15,13 @@
 //! assert!(report.failure.is_none(), "{}", report.command());
 //! ```
 
+pub mod case;
 pub mod choices;
 pub mod client;
 pub mod clock;
 pub mod disk;
+pub mod duration;
+pub mod file;
 pub mod hash;
 pub mod history;
 pub mod linearize;

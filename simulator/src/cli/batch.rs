@@ -110,7 +110,7 @@ fn start(args: &RunArgs, stop: &Arc<AtomicBool>) -> mpsc::Receiver<(Report, u64)
                     return;
                 }
                 let twice = args.twice || seed.is_multiple_of(TWICE_EVERY);
-                let options = Options { twice, trace: args.trace.is_some() };
+                let options = Options { twice, trace: args.trace.is_some(), until: None };
                 let began = cpu_nanos();
                 let report = run_seed(args.shape.recipe(seed), options);
                 let spent = cpu_nanos().saturating_sub(began);

@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use quorate_core::Nanos;
 use quorate_sim::{
     MAX_NODES,
+    case::Case,
     profile::{MILLISECOND, Profile, SECOND},
-    run,
     world::Recipe,
 };
 
@@ -110,8 +110,8 @@ impl Cli {
 }
 
 fn plan(args: &PlanArgs) -> u8 {
-    let (settings, plan) = run::expand(args.shape.recipe(args.seed));
-    output::tell!("{settings:#?}\nfaults:\n{plan}");
+    let case = Case::new(args.shape.recipe(args.seed));
+    output::tell!("{:#?}\nfaults:\n{}", case.settings, case.plan);
     0
 }
 

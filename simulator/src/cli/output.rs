@@ -57,8 +57,8 @@ pub(super) fn failure(report: &Report) {
     let Some(failure) = &report.failure else { return };
     let seed = report.recipe.seed;
     eprintln!("FAILED seed {seed} at event {}: {}", failure.event, failure.violation);
-    eprintln!("settings: {}", failure.settings);
-    eprintln!("faults:\n{}reproduce: {}", failure.plan, report.command());
+    eprintln!("settings: {:?}", failure.case.settings);
+    eprintln!("faults:\n{}reproduce: {}", failure.case.plan, report.command());
 }
 
 /// Tells what was done.
