@@ -1,10 +1,13 @@
 //! A run as data: everything that it follows from.
 
+use std::fmt;
+
 use quorate_core::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     choices::{Choices, Stream},
+    duration,
     oracle::Property,
     plan::Plan,
     profile::{Profile, Settings},
@@ -22,8 +25,8 @@ pub struct Case {
     pub settings: Settings,
     /// The faults.
     pub plan: Plan,
-    /// What clients do until everything heals; drawn where none is given. After the healing they
-    /// go on as drawn.
+    /// What clients do; drawn where none is given. Once all is done and healed, client 0 writes on
+    /// until a write is acknowledged.
     pub operations: Option<Vec<PlannedOperation>>,
     /// Streams of chance that make benign choices only.
     pub quiet: Vec<Stream>,
@@ -59,6 +62,14 @@ pub struct PlannedOperation {
     pub key: u64,
     /// Whether a read may rest on a lease.
     pub lease: bool,
+}
+
+impl fmt::Display for PlannedOperation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lease = if self.lease { " under a lease" } else { "" };
+        let (at, verb) = (duration::write(self.at), format!("{:?}", self.verb).to_lowercase());
+        write!(out, "at {at}: client {} does {verb} of key {}{lease}", self.client, self.key)
+    }
 }
 
 impl Case {

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod profile;
 pub mod queue;
 pub mod run;
+pub mod shrink;
 pub mod store;
 pub mod world;
 

@@ -115,7 +115,7 @@ fn play(case: Case, options: Options) -> (Played, Case) {
     };
     let (stats, marks, hash, trace) =
         (world.stats(), world.marks(), world.hash(), world.take_trace());
-    let (begun, struck) = (world.begun().to_vec(), world.struck().to_vec());
+    let (begun, struck) = (world.begun().to_vec(), world.strikes().to_vec());
     (Played { violation, stats, marks, hash, begun, struck, trace }, case)
 }
 

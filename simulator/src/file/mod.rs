@@ -127,7 +127,8 @@ pub fn write(case: &Case) -> String {
         fault: case.plan.faults.iter().map(RawFault::from).collect(),
         operation: case.operations.as_ref().map(|list| list.iter().map(operation).collect()),
     };
-    toml::to_string(&raw).expect("tables of numbers, words and lists are TOML")
+    let tables = toml::to_string(&raw).expect("tables of numbers, words and lists are TOML");
+    format!("# A run of quorate-sim, as data: `quorate-sim replay FILE` runs it.\n{tables}")
 }
 
 /// The case that `text` holds.

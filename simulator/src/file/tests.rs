@@ -76,10 +76,10 @@ fn what_is_wrong_is_named_with_its_place_and_what_is_allowed() {
         (
             "profile = \"crashes\"",
             "profile = \"cashes\"",
-            "line 3, column 11",
+            "line 4, column 11",
             "one of calm, swarm",
         ),
-        ("seed = 1", "sead = 1", "line 4, column 1", "expected one of `format`"),
+        ("seed = 1", "sead = 1", "line 5, column 1", "expected one of `format`"),
         ("[[fault]]\n", "[[fault]]\nkindness = 1\n", "line", "`at`, `on`"),
         ("kind = \"kill\"", "kind = \"maim\"", "line", "`power-loss`"),
         ("kind = \"kill\"", "kind = \"partition\"", "line", "needs `split`"),

@@ -18,6 +18,9 @@ use crate::{
 };
 use quorate_core::LogId;
 
+/// Where operations are listed, it is this client that shows whether a group has come back.
+const PROBER: u64 = 0;
+
 /// What is drawn for an operation, beside its attempts.
 const ASK: u64 = 1 << 40;
 const THINK: u64 = 2 << 40;
@@ -62,7 +65,9 @@ impl World {
         );
         // Whoever wrote would wait for a leader that is cut off; who only reads goes on reading there.
         let only_reads = self.settings.families.leases && client % 2 == 1;
-        let verb = if only_reads || reads < workload.read_percent {
+        let verb = if self.clients[client as usize].list.is_some() {
+            Verb::Put
+        } else if only_reads || reads < workload.read_percent {
             Verb::Get
         } else if deletes < workload.delete_percent {
             Verb::Delete
@@ -79,7 +84,7 @@ impl World {
         let client = &mut self.clients[number as usize];
         let at = match client.listed() {
             Some(next) => next.at.max(self.now),
-            None if client.list.is_some() && self.healed_at.is_none() => {
+            None if client.list.is_some() && (self.healed_at.is_none() || number != PROBER) => {
                 client.idle = true;
                 return;
             }
@@ -92,19 +97,19 @@ impl World {
         self.push_at(at, Event::Begin { client: number });
     }
 
-    /// Clients that are through with their lists go on, so that it is seen whether the group has
-    /// come back.
+    /// A client that is through with its list writes on until that is acknowledged, so that it is
+    /// seen whether the group has come back.
     pub(super) fn resume_clients(&mut self) {
-        for number in 0..self.clients.len() as u64 {
-            if std::mem::take(&mut self.clients[number as usize].idle) {
-                self.schedule_next(number);
-            }
+        if std::mem::take(&mut self.clients[PROBER as usize].idle) {
+            self.schedule_next(PROBER);
         }
     }
 
     /// A client begins an operation, unless the run is about to end.
     pub(super) fn begin(&mut self, number: u64) -> Result<(), Violation> {
-        if self.write_since_heal || self.clients[number as usize].pending.is_some() {
+        let client = &self.clients[number as usize];
+        let is_through = client.list.as_ref().is_some_and(VecDeque::is_empty) && number != PROBER;
+        if self.write_since_heal || client.pending.is_some() || is_through {
             return Ok(());
         }
         let drawn = self.drawn_operation(number);
@@ -308,7 +313,7 @@ impl World {
                 if let Some(pending) = &mut client.pending {
                     pending.attempt = None;
                 }
-                let wait = self.for_attempt(number, Leg::Wait, 10 * MILLISECOND);
+                let wait = MILLISECOND + self.for_attempt(number, Leg::Wait, 9 * MILLISECOND);
                 let operation = pending.operation;
                 self.push(wait, Event::Attempt { client: number, operation });
             }

@@ -248,7 +248,7 @@ impl World {
     }
 
     /// The faults that struck so far, by their place in the plan, and when.
-    pub fn struck(&self) -> &[(usize, Nanos)] {
+    pub fn strikes(&self) -> &[(usize, Nanos)] {
         &self.strikes
     }
 
