@@ -8,7 +8,7 @@ use crate::{
     case::{Case, PlannedOperation},
     marks::Marks,
     oracle::{Family, Property, Violation},
-    world::{Recipe, Stats, World},
+    world::{Recipe, Stats, Strike, World},
 };
 
 /// How a seed's run ended.
@@ -52,8 +52,8 @@ pub struct Played {
     pub hash: u64,
     /// The operations that clients began.
     pub begun: Vec<PlannedOperation>,
-    /// Which faults of the plan struck, and when.
-    pub struck: Vec<(usize, Nanos)>,
+    /// The faults that struck.
+    pub struck: Vec<Strike>,
     /// A line for each thing that happened, where that was asked for.
     pub trace: Vec<String>,
 }

@@ -6,7 +6,8 @@ use super::{search::Search, times::time_of};
 use crate::{
     case::{Case, Verb},
     plan::{Fault, Planned, Split, Target, When},
-    profile::MILLISECOND,
+    profile::{MICROSECOND, MILLISECOND},
+    world::Strike,
 };
 
 /// More than these are not looked at one by one.
@@ -36,6 +37,18 @@ fn simpler(fault: &Planned) -> Vec<Planned> {
         }
     }
     list
+}
+
+/// For a fault on an event, the same at the time at which it struck: what led to the event may then
+/// go.
+fn timed(fault: &Planned, strike: Strike) -> Vec<Planned> {
+    let When::On { .. } = fault.when else { return Vec::new() };
+    let target = match fault.target {
+        Target::Cause => Target::Node(strike.cause),
+        Target::Node(_) | Target::Leader | Target::Everyone => fault.target,
+    };
+    let later = [0, MICROSECOND, MILLISECOND];
+    later.map(|by| Planned { when: When::At(strike.at + by), target, ..*fault }).to_vec()
 }
 
 /// Shorter and rounder times than `time`, the best first.
@@ -75,6 +88,11 @@ pub(super) fn faults(search: &mut Search<'_>) {
     while place < search.best().plan.faults.len() {
         for simpler in simpler(&search.best().plan.faults[place]) {
             search.first(vec![with(search.best(), place, simpler)]);
+        }
+        if let Some(strike) = search.run().struck.iter().find(|strike| strike.planned == place) {
+            let timed = timed(&search.best().plan.faults[place], *strike);
+            let cases = timed.into_iter().map(|fault| with(search.best(), place, fault));
+            search.first(cases.collect());
         }
         let fault = search.best().plan.faults[place];
         let durations = shorter(fault.duration).into_iter();

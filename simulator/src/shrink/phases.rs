@@ -76,7 +76,7 @@ fn end_at_failure(search: &mut Search<'_>) {
 
 /// Faults that never struck.
 fn drop_idle_faults(search: &mut Search<'_>) {
-    let struck: Vec<usize> = search.run().struck.iter().map(|(planned, _)| *planned).collect();
+    let struck: Vec<usize> = search.run().struck.iter().map(|strike| strike.planned).collect();
     search.edit(|case| {
         let faults = std::mem::take(&mut case.plan.faults);
         let kept = faults.into_iter().enumerate().filter(|(place, _)| struck.contains(place));
@@ -94,10 +94,10 @@ pub(super) fn sort(search: &mut Search<'_>) {
 pub(super) fn anchor(search: &mut Search<'_>) {
     let struck = search.run().struck.clone();
     search.edit(|case| {
-        for (planned, at) in struck {
-            let fault = case.plan.faults.get_mut(planned);
+        for strike in struck {
+            let fault = case.plan.faults.get_mut(strike.planned);
             if let Some(When::On { after, nth, .. }) = fault.map(|fault| &mut fault.when) {
-                (*after, *nth) = (at, 1);
+                (*after, *nth) = (strike.at, 1);
             }
         }
     });

@@ -11,7 +11,8 @@ use crate::{case::Case, duration, profile::MILLISECOND, run::Played};
 pub struct Size {
     /// Faults of the plan.
     pub faults: usize,
-    /// Operations that clients began.
+    /// Operations that the case lists; where it has no list, those that clients began. The writes by
+    /// which client 0 finds out whether a group has come back are not counted among the former.
     pub operations: usize,
     /// Clients.
     pub clients: u64,
@@ -28,7 +29,7 @@ impl Size {
     pub fn of(case: &Case, run: &Played) -> Size {
         Size {
             faults: case.plan.faults.len(),
-            operations: run.begun.len(),
+            operations: case.operations.as_ref().map_or(run.begun.len(), Vec::len),
             clients: case.settings.workload.clients,
             nodes: case.settings.all_nodes(),
             simulated: run.stats.simulated,

@@ -12,6 +12,17 @@ use crate::{
     profile::MILLISECOND,
 };
 
+/// A fault has struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// Its place in the plan.
+    pub planned: usize,
+    /// When.
+    pub at: Nanos,
+    /// Who did what it waited for; the leader where it waited for nothing.
+    pub cause: u64,
+}
+
 /// What a fault does to a node, where that is open.
 fn fate(fault: &Planned, number: u64) -> Chance {
     Chance::new(fault.chance).of(number)
@@ -39,7 +50,7 @@ impl World {
             self.marks.reach(Mark::FaultOnEvent);
         }
         self.stats.faults += 1;
-        self.strikes.push((planned, self.now));
+        self.strikes.push(Strike { planned, at: self.now, cause });
         self.note(8, planned as u64, &[]);
         self.say(|_| format!("fault: {fault}"));
         match fault.target {

@@ -38,6 +38,7 @@ use crate::{
 };
 
 use events::{Event, Order, Request, Trigger, Work};
+pub use faults::Strike;
 pub use stats::Stats;
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ pub struct World {
     clients: Vec<Client>,
     history: History,
     /// Which faults have struck, and when.
-    strikes: Vec<(usize, Nanos)>,
+    strikes: Vec<Strike>,
     /// What clients have begun.
     begun: Vec<PlannedOperation>,
     moment: u64,
@@ -247,8 +248,8 @@ impl World {
         &self.begun
     }
 
-    /// The faults that struck so far, by their place in the plan, and when.
-    pub fn strikes(&self) -> &[(usize, Nanos)] {
+    /// The faults that struck so far.
+    pub fn strikes(&self) -> &[Strike] {
         &self.strikes
     }
 
