@@ -17,7 +17,7 @@ use crate::{
 /// One operation of so many is kept.
 const SHARES: [u64; 4] = [1, 2, 8, 32];
 /// Where a run takes less than one of so many, a case is tried with so many other seeds, too.
-const CHEAP: [(u64, u64); 3] = [(8, 3), (2, 1), (1, 0)];
+const CHEAP: [(u64, u64); 4] = [(64, 16), (16, 6), (4, 2), (1, 0)];
 
 /// A large step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,8 +24,10 @@ pub use size::Size;
 #[cfg(test)]
 mod tests;
 
-/// Rounds over all phases.
-const ROUNDS: usize = 6;
+/// Rounds over all phases, at most.
+const ROUNDS: usize = 16;
+/// The most other seeds that are tried for a smaller case that passes.
+const MOST_SEEDS: u64 = 32;
 
 /// How far a shrinker is.
 #[derive(Clone, Copy, Debug)]
@@ -60,13 +62,17 @@ pub fn shrink(case: Case, limits: Limits<'_>) -> Option<Shrunk> {
     let mut search = Search::new(case, limits)?;
     let before = search.size();
     phases::prepare(&mut search);
-    for round in 0..ROUNDS {
+    let mut seeds = 2;
+    for _ in 0..ROUNDS {
         let case = search.best().clone();
-        search.seeds = [2, 4, 8][round.min(2)];
+        search.seeds = seeds;
         phases::round(&mut search);
-        if search.is_cut() || *search.best() == case {
+        let is_stuck = *search.best() == case;
+        if search.is_cut() || (is_stuck && seeds >= MOST_SEEDS) {
             break;
         }
+        // Where nothing is found, more interleavings are tried.
+        seeds = if is_stuck { seeds * 4 } else { seeds };
     }
     search.phase = "order";
     phases::sort(&mut search);
