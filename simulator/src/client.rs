@@ -1,10 +1,15 @@
 //! Clients: each asks for one thing at a time, follows hints, and asks again when refused.
 
+use std::collections::VecDeque;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use quorate_core::{Index, LogId, RequestId};
 use quorate_kv::{Command, CommandError};
 
-use crate::history::{Ask, Value};
+use crate::{
+    case::PlannedOperation,
+    history::{Ask, Value},
+};
 
 /// A client.
 #[derive(Clone, Debug)]
@@ -15,8 +20,12 @@ pub struct Client {
     pub hint: Option<u64>,
     /// What it waits for.
     pub pending: Option<Pending>,
-    /// How many values it has written.
-    pub written: u64,
+    /// The number of its next operation.
+    pub next: u64,
+    /// What it is to do, in this order; what it does is drawn where there is no list.
+    pub list: Option<VecDeque<PlannedOperation>>,
+    /// Whether it has come to the end of its list.
+    pub idle: bool,
 }
 
 /// An operation under way.
@@ -24,6 +33,12 @@ pub struct Client {
 pub struct Pending {
     /// Its place in the history.
     pub operation: usize,
+    /// Its number among those of its client.
+    pub number: u64,
+    /// How many attempts were made.
+    pub attempts: u64,
+    /// Whether a lease will do for it.
+    pub lease: bool,
     /// Of which key.
     pub key: u64,
     /// What.
@@ -65,14 +80,18 @@ pub enum Answer {
 
 impl Client {
     /// A client that has not asked yet.
-    pub fn new(number: u64) -> Client {
-        Client { number, hint: None, pending: None, written: 0 }
+    pub fn new(number: u64, list: Option<VecDeque<PlannedOperation>>) -> Client {
+        Client { number, hint: None, pending: None, next: 0, list, idle: false }
     }
 
-    /// A value that nobody else writes.
-    pub fn next_value(&mut self) -> Value {
-        self.written += 1;
-        (self.number + 1) << 40 | self.written
+    /// The value that its operation of this number writes, and nobody else.
+    pub fn value(&self, operation: u64) -> Value {
+        (self.number + 1) << 40 | (operation + 1)
+    }
+
+    /// The next operation of the list, if there is one.
+    pub fn listed(&self) -> Option<PlannedOperation> {
+        self.list.as_ref().and_then(|list| list.front().copied())
     }
 }
 

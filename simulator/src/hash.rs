@@ -25,6 +25,15 @@ pub fn mix_bytes(mut hash: u64, bytes: &[u8]) -> u64 {
     mix(hash, u64::from_le_bytes(last))
 }
 
+/// Another word, in which every bit depends on every bit of `word`.
+#[inline]
+pub fn scatter(word: u64) -> u64 {
+    let word = word.wrapping_add(MULTIPLIER);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

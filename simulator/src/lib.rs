@@ -15,10 +15,13 @@
 //! assert!(report.failure.is_none(), "{}", report.command());
 //! ```
 
+pub mod case;
 pub mod choices;
 pub mod client;
 pub mod clock;
 pub mod disk;
+pub mod duration;
+pub mod file;
 pub mod hash;
 pub mod history;
 pub mod linearize;
@@ -30,6 +33,7 @@ pub mod plan;
 pub mod profile;
 pub mod queue;
 pub mod run;
+pub mod shrink;
 pub mod store;
 pub mod world;
 

@@ -4,7 +4,7 @@ use quorate_core::Nanos;
 
 use crate::{
     MAX_NODES,
-    choices::{Choices, Stream},
+    choices::{Choices, Series, Stream},
     plan::Split,
     profile::LinkSettings,
 };
@@ -74,19 +74,19 @@ impl Network {
         }
     }
 
-    /// When the message arrives, if it does, and when it arrives once more. Every message draws
-    /// the same number of times, so that no fault shifts the draws of later messages.
+    /// When the message arrives, if it does, and when it arrives once more. What becomes of it is
+    /// drawn for its place among the messages of its series, so that no fault shifts the draws of
+    /// other messages.
     pub fn send(
         &mut self,
         choices: &mut Choices,
-        from: u64,
-        to: u64,
+        (from, to): (u64, u64),
+        series: Series,
         now: Nanos,
     ) -> [Option<Nanos>; 2] {
-        let stream = Stream::Link(from, to);
         let settings = self.settings;
-        let [lost, twice, late, delay] = [1_000_000, 1_000_000, 100_000_000, settings.spread + 1]
-            .map(|bound| choices.draw(stream, bound));
+        let bounds = [1_000_000, 1_000_000, 100_000_000, settings.spread + 1];
+        let [lost, twice, late, delay] = choices.next_of(Stream::Link(from, to), series, bounds);
         self.counters.sent += 1;
         let back_is_open = self.links[to as usize][from as usize].blocked == 0;
         let link = &mut self.links[from as usize][to as usize];
@@ -194,13 +194,15 @@ mod tests {
         in_order: true,
     };
 
+    const ANY: Series = Series { kind: 0, epoch: 0 };
+
     #[test]
     fn a_link_in_order_keeps_the_order() {
         let mut network = Network::new(PLAIN);
         let mut choices = Choices::from_seed(1);
         let mut last = 0;
         for now in 0..1_000 {
-            let [first, second] = network.send(&mut choices, 0, 1, now);
+            let [first, second] = network.send(&mut choices, (0, 1), ANY, now);
             assert!(first.unwrap() >= last && second.is_none());
             last = first.unwrap();
         }
@@ -231,11 +233,11 @@ mod tests {
         let deaf = Trouble { drop_ppm: 1_000_000, slower: 0 };
         network.trouble(0, slow, true);
         network.trouble(1, deaf, true);
-        assert_eq!(network.send(&mut choices, 0, 1, 0)[0], None);
+        assert_eq!(network.send(&mut choices, (0, 1), ANY, 0)[0], None);
         network.trouble(1, deaf, false);
-        assert_eq!(network.send(&mut choices, 0, 1, 0)[0], Some(1_010), "still slow");
+        assert_eq!(network.send(&mut choices, (0, 1), ANY, 0)[0], Some(1_010), "still slow");
         network.trouble(0, slow, false);
-        assert_eq!(network.send(&mut choices, 1, 0, 0)[0], Some(10));
+        assert_eq!(network.send(&mut choices, (1, 0), ANY, 0)[0], Some(10));
     }
 
     #[test]
@@ -243,10 +245,10 @@ mod tests {
         let mut network = Network::new(PLAIN);
         let mut choices = Choices::from_seed(1);
         network.block(&Network::blocked_by(Split::Mute, 0, 3), true);
-        network.send(&mut choices, 0, 1, 0);
+        network.send(&mut choices, (0, 1), ANY, 0);
         assert_eq!(network.counters.blocked_one_way, 1);
         network.block(&Network::blocked_by(Split::Isolate, 0, 3), true);
-        network.send(&mut choices, 0, 1, 0);
+        network.send(&mut choices, (0, 1), ANY, 0);
         assert_eq!((network.counters.blocked, network.counters.blocked_one_way), (2, 1));
     }
 
@@ -259,9 +261,9 @@ mod tests {
         network.block(&isolate, true);
         network.block(&mute, true);
         network.block(&isolate, false);
-        assert_eq!(network.send(&mut choices, 0, 1, 0)[0], None);
-        assert!(network.send(&mut choices, 1, 0, 0)[0].is_some());
+        assert_eq!(network.send(&mut choices, (0, 1), ANY, 0)[0], None);
+        assert!(network.send(&mut choices, (1, 0), ANY, 0)[0].is_some());
         network.block(&mute, false);
-        assert!(network.send(&mut choices, 0, 1, 0)[0].is_some());
+        assert!(network.send(&mut choices, (0, 1), ANY, 0)[0].is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! What a run is like: a profile, and the settings that a seed draws from it.
 
 use quorate_core::{Config, Nanos, NodeId};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     MAX_NODES,
@@ -19,11 +20,14 @@ pub const MILLISECOND: Nanos = 1_000_000;
 pub const SECOND: Nanos = 1_000_000_000;
 
 /// What the network does to a message where no fault is in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LinkSettings {
     /// The least delay.
+    #[serde(with = "crate::file::time")]
     pub delay: Nanos,
     /// By how much a delay may be longer.
+    #[serde(with = "crate::file::time")]
     pub spread: Nanos,
     /// How many messages in a million are late by up to a hundred times that.
     pub late_ppm: u64,
@@ -36,13 +40,15 @@ pub struct LinkSettings {
 }
 
 /// What clients do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Workload {
     /// How many clients; each has one operation under way at a time.
     pub clients: u64,
     /// How many keys they share.
     pub keys: u64,
     /// The longest pause between two operations of a client.
+    #[serde(with = "crate::file::time")]
     pub think: Nanos,
     /// How many operations in a hundred are reads.
     pub read_percent: u64,
@@ -53,23 +59,29 @@ pub struct Workload {
     /// Bytes that a written value has besides its number.
     pub padding_bytes: u64,
     /// How long a node collects requests before it proposes them as one batch.
+    #[serde(with = "crate::file::time")]
     pub gather: Nanos,
     /// After this long a client gives up on an operation, whose outcome is then unknown.
+    #[serde(with = "crate::file::time")]
     pub patience: Nanos,
 }
 
 /// Everything about a run that does not change within it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// How many nodes found the group.
     pub nodes: u64,
     /// How many more there are, which may join it.
     pub spares: u64,
     /// See [`quorate_core::Config::election_timeout`].
+    #[serde(with = "crate::file::time")]
     pub election_timeout: Nanos,
     /// See [`quorate_core::Config::heartbeat_interval`].
+    #[serde(with = "crate::file::time")]
     pub heartbeat_interval: Nanos,
     /// See [`quorate_core::Config::commit_notify_delay`].
+    #[serde(with = "crate::file::time")]
     pub commit_notify_delay: Nanos,
     /// See [`quorate_core::Config::max_message_bytes`].
     pub max_message_bytes: u64,
@@ -86,8 +98,10 @@ pub struct Settings {
     /// Bytes of a snapshot that travel at once.
     pub part_bytes: u64,
     /// See [`quorate_core::Config::transfer_timeout`].
+    #[serde(with = "crate::file::time")]
     pub transfer_timeout: Nanos,
     /// See [`quorate_core::Config::write_stall_limit`].
+    #[serde(with = "crate::file::time")]
     pub write_stall_limit: Nanos,
     /// See [`quorate_core::Config::max_clock_drift_ppm`].
     pub max_clock_drift_ppm: u64,
@@ -100,10 +114,13 @@ pub struct Settings {
     /// Bytes of a segment of the log.
     pub segment_bytes: u64,
     /// The least time of a group commit.
+    #[serde(with = "crate::file::time")]
     pub write_time: Nanos,
     /// By how much a group commit may take longer.
+    #[serde(with = "crate::file::time")]
     pub write_spread: Nanos,
     /// By how much applying may take longer than no time.
+    #[serde(with = "crate::file::time")]
     pub apply_spread: Nanos,
     /// The network.
     pub link: LinkSettings,
@@ -112,7 +129,10 @@ pub struct Settings {
     /// The families of faults.
     pub families: Families,
     /// How long faults go on; then everything heals.
+    #[serde(with = "crate::file::time")]
     pub fault_time: Nanos,
+    /// Whether the disk of whoever leads then hangs on, and the group must come back without it.
+    pub disk_hangs_on: bool,
 }
 
 impl Settings {
@@ -165,6 +185,7 @@ impl Settings {
             publish_lease: false,
             priority_step: 0,
             unreachable_ppm: 0,
+            disk_hangs_on: false,
         };
         settings.draw_operations(choices);
         settings
@@ -190,6 +211,7 @@ impl Settings {
         let (lease_percent, publish) = (choices.pick(on, &[50, 80, 100]), choices.draw(on, 3) == 2);
         let priority_step = choices.pick(on, &[0, 10, 1]);
         let unreachable_ppm = choices.pick(on, &[0, 100_000, 1_000_000]);
+        let hangs_on = choices.draw(on, 2) == 1;
         let families = self.families;
         if families.snapshots {
             (self.snapshot_every, self.retain_entries) = (every, retain);
@@ -202,7 +224,7 @@ impl Settings {
             self.transfer_timeout = transfer;
         }
         if families.disks {
-            self.write_stall_limit = stall;
+            (self.write_stall_limit, self.disk_hangs_on) = (stall, hangs_on);
         }
         if families.leases {
             (self.max_clock_drift_ppm, self.publish_lease) = (bound, publish);

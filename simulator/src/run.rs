@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use quorate_core::Nanos;
+
 use crate::{
-    choices::Choices,
+    case::{Case, PlannedOperation},
     marks::Marks,
-    oracle::{Family, Violation},
-    plan::Plan,
-    profile::Settings,
-    world::{Recipe, Stats, World},
+    oracle::{Family, Property, Violation},
+    world::{Recipe, Stats, Strike, World},
 };
 
 /// How a seed's run ended.
@@ -35,10 +35,33 @@ pub struct Failure {
     pub violation: Violation,
     /// At which event.
     pub event: u64,
-    /// The settings that the seed was expanded to.
-    pub settings: String,
-    /// The faults that the seed was expanded to.
-    pub plan: String,
+    /// The run as data.
+    pub case: Case,
+}
+
+/// How the run of a case ended.
+#[derive(Clone, Debug, Default)]
+pub struct Played {
+    /// What broke, if anything.
+    pub violation: Option<Violation>,
+    /// What was counted.
+    pub stats: Stats,
+    /// What was reached.
+    pub marks: Marks,
+    /// A hash over everything that happened.
+    pub hash: u64,
+    /// The operations that clients began.
+    pub begun: Vec<PlannedOperation>,
+    /// The faults that struck.
+    pub struck: Vec<Strike>,
+    /// A line for each thing that happened, where that was asked for.
+    pub trace: Vec<String>,
+}
+
+impl Played {
+    fn stillborn(violation: Violation) -> Played {
+        Played { violation: Some(violation), ..Played::default() }
+    }
 }
 
 /// What to do with a seed.
@@ -48,50 +71,52 @@ pub struct Options {
     pub twice: bool,
     /// Keep a line for each thing that happens.
     pub trace: bool,
+    /// The run ends once this time has passed, unless it ended before.
+    pub until: Option<Nanos>,
 }
 
 /// Runs one seed to its end or to the first violation.
 pub fn run(recipe: Recipe, options: Options) -> Report {
-    let mut world = match caught(|| World::new(recipe)) {
+    let (run, case) = play(Case::new(recipe), options);
+    let failure = run.violation.map(|violation| Failure {
+        event: run.stats.events,
+        case: Case { expected: Some(violation.property()), ..case },
+        violation,
+    });
+    let Played { stats, marks, hash, trace, .. } = run;
+    Report { recipe, stats, marks, hash, failure, trace }
+}
+
+/// Runs a case to its end or to the first violation; for a case that is expected not to be
+/// deterministic, beside a second world.
+pub fn replay(case: &Case, options: Options) -> Played {
+    let twice = options.twice || case.expected == Some(Property::Determinism);
+    play(case.clone(), Options { twice, ..options }).0
+}
+
+fn play(case: Case, options: Options) -> (Played, Case) {
+    let mut world = match caught(|| World::of(case.clone())) {
         Ok(world) => world,
-        Err(violation) => return stillborn(recipe, violation),
+        Err(violation) => return (Played::stillborn(violation), case),
     };
     if options.trace {
         world.keep_trace();
     }
-    let mut twin = if options.twice { World::new(recipe).ok() } else { None };
+    let mut twin = if options.twice { World::of(case.clone()).ok() } else { None };
     let violation = loop {
+        if options.until.is_some_and(|until| world.now() > until) {
+            break None;
+        }
         match caught(|| step_both(&mut world, twin.as_mut())) {
             Ok(true) => {}
             Ok(false) => break None,
             Err(violation) => break Some(violation),
         }
     };
-    let stats = world.stats();
-    let failure = violation.map(|violation| Failure {
-        violation,
-        event: stats.events,
-        settings: format!("{:?}", world.settings()),
-        plan: world.plan().to_string(),
-    });
-    let (marks, hash, trace) = (world.marks(), world.hash(), world.take_trace());
-    Report { recipe, stats, marks, hash, failure, trace }
-}
-
-fn stillborn(recipe: Recipe, violation: Violation) -> Report {
-    Report {
-        recipe,
-        stats: Stats::default(),
-        marks: Marks::default(),
-        hash: 0,
-        failure: Some(Failure {
-            violation,
-            event: 0,
-            settings: String::new(),
-            plan: String::new(),
-        }),
-        trace: Vec::new(),
-    }
+    let (stats, marks, hash, trace) =
+        (world.stats(), world.marks(), world.hash(), world.take_trace());
+    let (begun, struck) = (world.begun().to_vec(), world.strikes().to_vec());
+    (Played { violation, stats, marks, hash, begun, struck, trace }, case)
 }
 
 /// A panic is a violation, too: nothing that comes in from outside may cause one.
@@ -134,23 +159,19 @@ impl Report {
 
     /// The exit code: 0 pass, 2 safety, 3 liveness, 4 not deterministic.
     pub fn exit_code(&self) -> u8 {
-        match &self.failure {
-            None => 0,
-            Some(failure) => match failure.violation.family() {
-                Family::Safety => 2,
-                Family::Liveness => 3,
-                Family::Determinism => 4,
-            },
-        }
+        self.failure.as_ref().map_or(0, |failure| failure.violation.exit_code())
     }
 }
 
-/// What a seed is expanded to.
-pub fn expand(recipe: Recipe) -> (Settings, Plan) {
-    let mut choices = Choices::from_seed(recipe.seed);
-    let settings = Settings::draw(&mut choices, recipe.profile, recipe.nodes, recipe.time);
-    let plan = Plan::draw(&mut choices, recipe.profile, &settings);
-    (settings, plan)
+impl Violation {
+    /// The exit code: 2 safety, 3 liveness, 4 not deterministic.
+    pub fn exit_code(&self) -> u8 {
+        match self.family() {
+            Family::Safety => 2,
+            Family::Liveness => 3,
+            Family::Determinism => 4,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +190,9 @@ mod tests {
     fn failed(violation: Violation) -> Report {
         let time = 1_500 * MILLISECOND;
         let recipe = Recipe { profile: Profile::Disk, nodes: Some(5), time, ..Recipe::new(9) };
-        stillborn(recipe, violation)
+        let failure = Failure { violation, event: 0, case: Case::new(recipe) };
+        let (stats, marks) = (Stats::default(), Marks::default());
+        Report { recipe, stats, marks, hash: 0, failure: Some(failure), trace: Vec::new() }
     }
 
     #[test]

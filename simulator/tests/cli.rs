@@ -15,13 +15,15 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn wrong_usage_is_one_clear_sentence_with_the_way_out_and_exit_code_1() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["run", "--seeds", "9..3"], "write A..B with A below B"),
         (&["run", "--seeds", "x"], "write A..B or a seed"),
         (&["run", "--seeds", "18446744073709551615"], "holds no seed"),
         (&["run", "--profile", "stormy"], "one of calm, swarm, crashes, network, disk"),
-        (&["run", "--time", "5"], "write 20s or 500ms"),
+        (&["run", "--time", "5"], "write 20s, 1.5ms"),
         (&["run", "--seeds", "0", "--trace", "/no/such/place"], "name another file or -"),
+        (&["replay", "/no/such/file.toml"], "cannot be read"),
+        (&["shrink", "/no/such/file.toml", "--budget", "5"], "write 20s, 1.5ms"),
         (&["run", "--sed", "3"], "a similar argument exists: '--seeds'"),
     ];
     for (arguments, sentence) in cases {
@@ -34,6 +36,10 @@ fn wrong_usage_is_one_clear_sentence_with_the_way_out_and_exit_code_1() {
 
 #[test]
 fn help_has_examples() {
+    for command in ["replay", "shrink"] {
+        let output = quorate_sim(&[command, "--help"]);
+        assert!(text(&output.stdout).contains(&format!("quorate-sim {command} failures/")));
+    }
     for arguments in [&["--help"][..], &["run", "--help"]] {
         let output = quorate_sim(arguments);
         assert_eq!(output.status.code(), Some(0));
@@ -57,6 +63,71 @@ fn a_run_tells_its_summary_and_nothing_else_and_the_same_each_time() {
     assert_eq!(hash(first), hash(run(&["--twice", "--jobs", "2"])));
     assert!(run(&["--json"]).starts_with('{'));
     assert!(run(&["--trace", "-"]).lines().count() > 100);
+}
+
+/// A file of this test's own.
+fn file(name: &str, text: &str) -> String {
+    let path = std::env::temp_dir().join(format!("quorate-sim-{}-{name}", std::process::id()));
+    std::fs::write(&path, text).expect("a file in the folder for them");
+    path.display().to_string()
+}
+
+#[test]
+fn a_plan_as_a_file_replays_to_the_run_of_its_seed() {
+    let plan = quorate_sim(&["plan", "--seed", "7", "--time", "2s", "--toml"]);
+    let path = file("plan.toml", &text(&plan.stdout));
+    let replayed = quorate_sim(&["replay", &path]);
+    assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stderr));
+    assert!(text(&replayed.stdout).starts_with("passed, hash "));
+    let json = |output: &Output| -> serde_json::Value {
+        serde_json::from_slice(&output.stdout).expect("a line of JSON")
+    };
+    let again = json(&quorate_sim(&["replay", &path, "--json"]));
+    let run = json(&quorate_sim(&["run", "--seeds", "7", "--time", "2s", "--json"]));
+    assert_eq!(again["size"]["events"], run["events"]);
+    assert_eq!(quorate_sim(&["shrink", &path]).status.code(), Some(5), "it does not fail");
+}
+
+#[test]
+fn a_wrong_file_and_one_of_another_version_are_refused() {
+    let plan = text(&quorate_sim(&["plan", "--seed", "7", "--toml"]).stdout);
+    let cases = [
+        ("seed = 7", "seed = x", "line 5, column 8"),
+        ("format = 1", "format = 2", "of format 2, but this quorate-sim reads format 1"),
+        (env!("CARGO_PKG_VERSION"), "0.0.0", "of quorate-sim 0.0.0, but this is quorate-sim"),
+    ];
+    for (from, to, sentence) in cases {
+        let path = file("wrong.toml", &plan.replacen(from, to, 1));
+        let output = quorate_sim(&["replay", &path]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(sentence), "{}", text(&output.stderr));
+    }
+}
+
+/// The file of a failure: clocks drift, and no node reckons with it.
+fn failing() -> String {
+    let plan = quorate_sim(&["plan", "--seed", "183", "--profile", "leases", "--toml"]);
+    let plan = text(&plan.stdout);
+    let from = plan.lines().find(|line| line.starts_with("max-clock-drift-ppm"));
+    let from = from.expect("a setting");
+    plan.replacen(from, "max-clock-drift-ppm = 0", 1)
+}
+
+#[test]
+fn a_failure_is_shrunk_and_the_smaller_one_shows_it_again() {
+    let (path, small) = (file("failing.toml", &failing()), file("small.toml", ""));
+    let replayed = quorate_sim(&["replay", &path]);
+    assert_eq!(replayed.status.code(), Some(2));
+    assert!(text(&replayed.stdout).starts_with("FAILED read-index at event "));
+    let shrunk = quorate_sim(&["shrink", &path, "-o", &small, "--budget", "2s"]);
+    assert_eq!(shrunk.status.code(), Some(0), "{}", text(&shrunk.stderr));
+    assert!(text(&shrunk.stdout).contains(&format!("reproduce: quorate-sim replay {small}")));
+    assert_eq!(quorate_sim(&["replay", &small]).status.code(), Some(2));
+    let healed = std::fs::read_to_string(&small).expect("it was written");
+    let healed = healed.replace("max-clock-drift-ppm = 0", "max-clock-drift-ppm = 100000");
+    let gone = quorate_sim(&["replay", &file("healed.toml", &healed)]);
+    assert_eq!(gone.status.code(), Some(5), "{}", text(&gone.stdout));
+    assert!(text(&gone.stdout).contains("read-index is not violated any more"));
 }
 
 #[cfg(unix)]

@@ -233,7 +233,8 @@ impl Copy {
         let simulator = self.target().join("release/quorate-sim");
         let range = format!("0..{seeds}");
         let run = Command::new(simulator)
-            .args(["run", "--seeds", &range, "--jobs", "1", "--json"])
+            .args(["run", "--seeds", &range, "--jobs", "1", "--json", "--no-shrink"])
+            .args(["--failures", "none"])
             .stderr(Stdio::null())
             .output()
             .map_err(failed("run the simulator"))?;

@@ -19,7 +19,11 @@ use quorate_sim::{
     world::Stats,
 };
 
-use super::{RunArgs, output};
+use super::{
+    RunArgs,
+    failures::{self, Kept},
+    output,
+};
 
 /// Every so many seeds one is run twice.
 const TWICE_EVERY: u64 = 16;
@@ -29,12 +33,14 @@ const INTERRUPTED: u8 = 130;
 const MARKS_FROM: u64 = 500;
 
 /// What a batch has come to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Total {
     pub(super) seeds: u64,
     pub(super) stats: Stats,
     pub(super) marks: Marks,
     pub(super) failures: Vec<Report>,
+    /// What was kept of each of them.
+    pub(super) kept: Vec<Kept>,
     pub(super) cpu_nanos: u64,
     pub(super) wall_nanos: u64,
     pub(super) interrupted: bool,
@@ -54,13 +60,7 @@ pub(super) fn run(args: &RunArgs) -> u8 {
     });
     let mut sink = match output::Trace::open(args.trace.as_deref()) {
         Ok(sink) => sink,
-        Err(error) => {
-            let path = args.trace.as_deref().unwrap_or_default();
-            eprintln!(
-                "error: the trace cannot be written to '{path}': {error}; name another file or -"
-            );
-            return 1;
-        }
+        Err(error) => return output::usage(&output::no_trace(args.trace.as_deref(), &error)),
     };
     let started = Instant::now();
     let bar = bar(args);
@@ -74,7 +74,11 @@ pub(super) fn run(args: &RunArgs) -> u8 {
         bar.inc(1);
         sink.write(&report.trace);
         if report.failure.is_some() {
-            bar.suspend(|| output::failure(&report));
+            bar.suspend(|| {
+                output::failure(&report);
+                let file = failures::write(args, &report);
+                total.kept.push(Kept { file, shrunk: None });
+            });
             total.failures.push(report);
             if !args.keep_going {
                 stop.store(true, Ordering::Relaxed);
@@ -84,6 +88,9 @@ pub(super) fn run(args: &RunArgs) -> u8 {
     bar.finish_and_clear();
     total.wall_nanos = started.elapsed().as_nanos() as u64;
     total.interrupted = interrupted.load(Ordering::Relaxed);
+    if !args.no_shrink && !total.interrupted {
+        failures::shrink_each(args, &total.failures, &mut total.kept);
+    }
     conclude(args, &total)
 }
 
@@ -110,7 +117,7 @@ fn start(args: &RunArgs, stop: &Arc<AtomicBool>) -> mpsc::Receiver<(Report, u64)
                     return;
                 }
                 let twice = args.twice || seed.is_multiple_of(TWICE_EVERY);
-                let options = Options { twice, trace: args.trace.is_some() };
+                let options = Options { twice, trace: args.trace.is_some(), until: None };
                 let began = cpu_nanos();
                 let report = run_seed(args.shape.recipe(seed), options);
                 let spent = cpu_nanos().saturating_sub(began);

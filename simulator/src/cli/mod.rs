@@ -1,16 +1,20 @@
 //! Arguments, and the batch that they ask for.
 
 mod batch;
+mod failures;
 mod output;
+mod replay;
+mod shrink;
 
-use std::{io::Write as _, ops::Range};
+use std::ops::Range;
 
 use clap::{Args, Parser, Subcommand};
 use quorate_core::Nanos;
 use quorate_sim::{
     MAX_NODES,
-    profile::{MILLISECOND, Profile, SECOND},
-    run,
+    case::Case,
+    duration, file,
+    profile::{Profile, SECOND},
     world::Recipe,
 };
 
@@ -19,13 +23,16 @@ Examples:
   quorate-sim run --seeds 0..1000 --jobs 2      a thousand seeds, two at a time
   quorate-sim run --seeds 42 --trace -          one seed, with all that happens in it
   quorate-sim run --profile disk --twice        each seed twice, compared after each event
-  quorate-sim plan --seed 42                    the settings and faults of a seed";
+  quorate-sim plan --seed 42                    the settings and faults of a seed
+  quorate-sim plan --seed 42 --toml             the same as a file that can be edited and replayed
+  quorate-sim replay failures/swarm-42.toml     a failure, once more
+  quorate-sim shrink failures/swarm-42.toml     a failure, made smaller";
 
 /// Finds bugs in quorate by simulating clusters with faults.
 ///
 /// A run follows from its seed alone. Exit codes: 0 pass, 1 usage, 2 a safety property is broken,
 /// 3 a liveness property is broken, 4 a run is not deterministic, 5 the runs never met what they
-/// are meant to test, 130 interrupted.
+/// are meant to test, or a file's violation is not seen any more, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "quorate-sim", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -39,6 +46,10 @@ enum Command {
     Run(RunArgs),
     /// Shows what a seed is expanded to: its settings and its faults.
     Plan(PlanArgs),
+    /// Runs what a file holds: a failure, or a case written by hand.
+    Replay(replay::ReplayArgs),
+    /// Makes a failing case smaller: fewer faults, operations and nodes, the same violation.
+    Shrink(shrink::ShrinkArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -64,6 +75,15 @@ pub(crate) struct RunArgs {
     /// Print the summary as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The folder to which failures are written, one file each; `none` for nowhere.
+    #[arg(long, value_name = "DIR", default_value = "failures")]
+    pub(crate) failures: String,
+    /// Leave failures as they are, without looking for smaller ones.
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
+    /// How long to look for a smaller failure at most.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
+    pub(crate) shrink_budget: Nanos,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -71,6 +91,9 @@ struct PlanArgs {
     /// Which seed.
     #[arg(long)]
     seed: u64,
+    /// As a file for `replay`.
+    #[arg(long)]
+    toml: bool,
     #[command(flatten)]
     shape: Shape,
 }
@@ -105,13 +128,19 @@ impl Cli {
         match self.command {
             Command::Run(args) => batch::run(&args),
             Command::Plan(args) => plan(&args),
+            Command::Replay(args) => replay::run(&args),
+            Command::Shrink(args) => shrink::run(&args),
         }
     }
 }
 
 fn plan(args: &PlanArgs) -> u8 {
-    let (settings, plan) = run::expand(args.shape.recipe(args.seed));
-    output::tell!("{settings:#?}\nfaults:\n{plan}");
+    let case = Case::new(args.shape.recipe(args.seed));
+    if args.toml {
+        output::put(&file::write(&case));
+        return 0;
+    }
+    output::tell!("{:#?}\nfaults:\n{}", case.settings, case.plan);
     0
 }
 
@@ -135,13 +164,7 @@ fn profile(text: &str) -> Result<Profile, String> {
 }
 
 fn time(text: &str) -> Result<Nanos, String> {
-    let wrong = || format!("'{text}' is not a time: write 20s or 500ms");
-    let (digits, unit) = match text.strip_suffix("ms") {
-        Some(digits) => (digits, MILLISECOND),
-        None => (text.strip_suffix('s').ok_or_else(wrong)?, SECOND),
-    };
-    let count: u64 = digits.parse().map_err(|_| wrong())?;
-    let time = count.saturating_mul(unit);
+    let time = duration::parse(text)?;
     if (SECOND..=3_600 * SECOND).contains(&time) {
         return Ok(time);
     }
@@ -158,7 +181,7 @@ mod tests {
         assert_eq!(seeds("7"), Ok(7..8));
         assert!(seeds("9..3").is_err() && seeds("x").is_err());
         assert_eq!(time("20s"), Ok(20 * SECOND));
-        assert_eq!(time("1500ms"), Ok(1_500 * MILLISECOND));
+        assert_eq!(time("1500ms"), Ok(SECOND / 2 * 3));
         assert!(time("1").is_err() && time("0s").is_err());
     }
 }

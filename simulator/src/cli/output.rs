@@ -5,18 +5,57 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use quorate_sim::{marks::Mark, profile::SECOND, run::Report};
+use quorate_sim::{marks::Mark, profile::SECOND, run::Report, shrink::Size};
 use serde_json::json;
 
-use super::batch::Total;
+use super::{batch::Total, failures::Kept, shrink};
 
 /// Prints a line; whoever no longer listens, as `head` may not, misses it.
 macro_rules! tell {
     ($($text:tt)*) => {{
-        let _ = writeln!(std::io::stdout(), $($text)*);
+        let mut out = std::io::stdout();
+        let _ = std::io::Write::write_fmt(&mut out, format_args!("{}\n", format_args!($($text)*)));
     }};
 }
 pub(super) use tell;
+
+/// Prints text as it is.
+pub(super) fn put(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Says what is wrong with what was asked for, and gives the exit code.
+pub(super) fn usage(error: &str) -> u8 {
+    eprintln!("error: {error}");
+    1
+}
+
+/// Why a trace cannot be written.
+pub(super) fn no_trace(path: Option<&str>, error: &io::Error) -> String {
+    let path = path.unwrap_or_default();
+    format!("the trace cannot be written to '{path}': {error}; name another file or -")
+}
+
+/// Runs something whose panics are told as violations, and nowhere else.
+pub(super) fn without_panics<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = work();
+    std::panic::set_hook(hook);
+    result
+}
+
+/// A size for programs.
+pub(super) fn size_json(size: &Size) -> serde_json::Value {
+    json!({
+        "faults": size.faults,
+        "operations": size.operations,
+        "clients": size.clients,
+        "nodes": size.nodes,
+        "simulated_ns": size.simulated,
+        "events": size.events,
+    })
+}
 
 /// Where the trace goes.
 pub(super) enum Trace {
@@ -56,9 +95,10 @@ impl Trace {
 pub(super) fn failure(report: &Report) {
     let Some(failure) = &report.failure else { return };
     let seed = report.recipe.seed;
-    eprintln!("FAILED seed {seed} at event {}: {}", failure.event, failure.violation);
-    eprintln!("settings: {}", failure.settings);
-    eprintln!("faults:\n{}reproduce: {}", failure.plan, report.command());
+    let property = failure.violation.property();
+    eprintln!("FAILED seed {seed} at event {}: {property}: {}", failure.event, failure.violation);
+    eprintln!("settings: {:?}", failure.case.settings);
+    eprintln!("faults:\n{}reproduce: {}", failure.case.plan, report.command());
 }
 
 /// Tells what was done.
@@ -103,7 +143,8 @@ pub(super) fn json(total: &Total, missing: &[Mark]) {
     let stats = total.stats;
     let marks: serde_json::Map<String, serde_json::Value> =
         Mark::ALL.iter().map(|mark| (mark.to_string(), total.marks.count(*mark).into())).collect();
-    let failures: Vec<serde_json::Value> = total.failures.iter().map(failure_json).collect();
+    let failures = total.failures.iter().zip(&total.kept);
+    let failures: Vec<serde_json::Value> = failures.map(failure_json).collect();
     let value = json!({
         "seeds": total.seeds,
         "interrupted": total.interrupted,
@@ -128,13 +169,16 @@ pub(super) fn json(total: &Total, missing: &[Mark]) {
     tell!("{value}");
 }
 
-fn failure_json(report: &Report) -> serde_json::Value {
+fn failure_json((report, kept): (&Report, &Kept)) -> serde_json::Value {
     let Some(failure) = &report.failure else { return serde_json::Value::Null };
     json!({
         "seed": report.recipe.seed,
         "profile": report.recipe.profile.name(),
         "event": failure.event,
+        "property": failure.violation.property().name(),
         "violation": failure.violation.to_string(),
+        "file": kept.file.as_ref().map(|path| path.display().to_string()),
+        "shrunk": kept.shrunk.as_ref().map(shrink::json_of),
         "exit_code": report.exit_code(),
         "command": report.command(),
     })

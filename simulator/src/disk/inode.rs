@@ -3,26 +3,7 @@
 use std::ops::Range;
 
 use super::SECTOR_BYTES;
-use crate::hash::mix;
-
-/// A source of numbers that all follow from one drawn number; 0 stays benign.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Chance(u64);
-
-impl Chance {
-    pub(super) fn new(drawn: u64) -> Chance {
-        Chance(drawn)
-    }
-
-    /// A number below `bound`; always 0 for a chance of 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        if self.0 == 0 {
-            return 0;
-        }
-        self.0 = mix(self.0, 0x5eed).max(1);
-        ((u128::from(self.0) * u128::from(bound)) >> 64) as u64
-    }
-}
+use crate::choices::Chance;
 
 /// What a power loss did to a file.
 #[derive(Clone, Copy, Debug, Default)]

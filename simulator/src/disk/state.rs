@@ -5,10 +5,8 @@ use std::{
     io,
 };
 
-use super::{
-    SECTOR_BYTES,
-    inode::{Chance, Inode},
-};
+use super::{SECTOR_BYTES, inode::Inode};
+use crate::choices::Chance;
 
 /// What has been done on a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,9 +10,11 @@ pub mod members;
 pub mod read;
 
 mod family;
+mod property;
 mod violation;
 
 pub use family::Family;
+pub use property::Property;
 pub use violation::Violation;
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use crate::{
 
 pub(super) const ON: Stream = Stream::Plan;
 
+/// Enough to tell crashes apart, and short enough to be read.
+const CHANCES: u64 = 1 << 20;
+
 /// Draws a fault of one family within the time for faults.
 type Draw = fn(&mut Choices, &Settings) -> Planned;
 
@@ -49,6 +52,9 @@ impl Plan {
             plan.faults.extend((0..count).map(|_| disk(choices, settings)));
         }
         operations::draw(choices, settings, busy.max(1), &mut plan.faults);
+        for (number, fault) in plan.faults.iter_mut().enumerate() {
+            [fault.chance] = choices.keyed(ON, number as u64, [CHANCES]);
+        }
         plan
     }
 }
@@ -75,7 +81,7 @@ fn crash(choices: &mut Choices, settings: &Settings) -> Planned {
     let (fault, duration, again) = crash_kind(choices);
     let everyone = choices.draw(ON, 6) == 5;
     let target = if everyone { Target::Everyone } else { target(choices) };
-    Planned { when: When::At(time(choices, settings)), fault, target, duration, again }
+    Planned { when: When::At(time(choices, settings)), fault, target, duration, again, chance: 0 }
 }
 
 fn triggered_crash(choices: &mut Choices, settings: &Settings) -> Planned {
@@ -85,7 +91,7 @@ fn triggered_crash(choices: &mut Choices, settings: &Settings) -> Planned {
     let everyone = choices.draw(ON, 10) == 9;
     let target = if everyone { Target::Everyone } else { Target::Cause };
     let when = When::On { after: time(choices, settings), pattern, nth };
-    Planned { when, fault, target, duration, again }
+    Planned { when, fault, target, duration, again, chance: 0 }
 }
 
 /// Cuts off whoever did something, at the moment it did it: a leader that has just won, that has
@@ -106,7 +112,14 @@ fn triggered_partition(choices: &mut Choices, settings: &Settings) -> Planned {
     let split = choices.pick(ON, &[Split::Isolate, Split::Isolate, Split::Mute, Split::Deafen]);
     let when = When::On { after: time(choices, settings), pattern, nth };
     let duration = lasting(choices, settings);
-    Planned { when, fault: Fault::Partition(split), target: Target::Cause, duration, again: 0 }
+    Planned {
+        when,
+        fault: Fault::Partition(split),
+        target: Target::Cause,
+        duration,
+        again: 0,
+        chance: 0,
+    }
 }
 
 /// One leader after the other is cut off, each for long enough that the rest elects the next, and
@@ -126,6 +139,7 @@ fn relay(choices: &mut Choices, settings: &Settings, faults: &mut Vec<Planned>) 
             target: Target::Leader,
             duration: step,
             again: 0,
+            chance: 0,
         });
     }
 }
@@ -153,7 +167,7 @@ fn partition(choices: &mut Choices, settings: &Settings) -> Planned {
     let fault = Fault::Partition(choices.pick(ON, &splits));
     let when = When::At(time(choices, settings));
     let duration = lasting(choices, settings);
-    Planned { when, fault, target: target(choices), duration, again: 0 }
+    Planned { when, fault, target: target(choices), duration, again: 0, chance: 0 }
 }
 
 pub(super) fn lasting(choices: &mut Choices, settings: &Settings) -> Nanos {
@@ -168,7 +182,7 @@ fn link(choices: &mut Choices, settings: &Settings) -> Planned {
     let fault = choices.pick(ON, &[Fault::Lossy { drop_ppm }, Fault::Slow { by }]);
     let when = When::At(time(choices, settings));
     let duration = lasting(choices, settings);
-    Planned { when, fault, target: target(choices), duration, again: 0 }
+    Planned { when, fault, target: target(choices), duration, again: 0, chance: 0 }
 }
 
 fn clock(choices: &mut Choices, settings: &Settings) -> Planned {
@@ -181,13 +195,13 @@ fn clock(choices: &mut Choices, settings: &Settings) -> Planned {
     let by = if settings.families.leases { -by.abs() } else { by };
     let fault = choices.pick(ON, &[Fault::Drift { ppm }, Fault::Drift { ppm }, Fault::Jump { by }]);
     let when = When::At(time(choices, settings));
-    Planned { when, fault, target: target(choices), duration: 0, again: 0 }
+    Planned { when, fault, target: target(choices), duration: 0, again: 0, chance: 0 }
 }
 
 fn pause(choices: &mut Choices, settings: &Settings) -> Planned {
     let when = When::At(time(choices, settings));
     let duration = lasting(choices, settings);
-    Planned { when, fault: Fault::Pause, target: target(choices), duration, again: 0 }
+    Planned { when, fault: Fault::Pause, target: target(choices), duration, again: 0, chance: 0 }
 }
 
 fn disk(choices: &mut Choices, settings: &Settings) -> Planned {
@@ -195,5 +209,5 @@ fn disk(choices: &mut Choices, settings: &Settings) -> Planned {
     let fault = choices.pick(ON, &[Fault::StallDisk, Fault::FailDisk { after }]);
     let when = When::At(time(choices, settings));
     let duration = lasting(choices, settings);
-    Planned { when, fault, target: target(choices), duration, again: 0 }
+    Planned { when, fault, target: target(choices), duration, again: 0, chance: 0 }
 }

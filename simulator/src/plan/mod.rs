@@ -6,35 +6,48 @@ mod operations;
 use std::fmt;
 
 use quorate_core::Nanos;
+use serde::{Deserialize, Serialize};
 
 use crate::profile::{MICROSECOND, SECOND};
 
 /// Something that a node does, at which a fault can strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pattern {
     /// It has granted a vote.
+    #[serde(rename = "vote-granted")]
     VoteGranted,
     /// It has asked for votes.
+    #[serde(rename = "vote-requested")]
     VoteAsked,
     /// It has become leader.
+    #[serde(rename = "became-leader")]
     BecameLeader,
     /// It has sent entries to one follower and not yet to the next.
+    #[serde(rename = "mid-broadcast")]
     MidBroadcast,
     /// It has handed a write to its disk, which has not yet synced it.
+    #[serde(rename = "between-write-and-fsync")]
     Writing,
     /// It has told its leader how far its log matches.
+    #[serde(rename = "append-acknowledged")]
     Acknowledged,
     /// It has learnt that an entry is committed.
+    #[serde(rename = "commit-advanced")]
     Committed,
     /// It has just started again.
+    #[serde(rename = "restarted")]
     Restarted,
     /// It leads, and is on its way from one set of voters to another.
+    #[serde(rename = "joint-configuration-entered")]
     EnteredJoint,
     /// It has told another one to take over.
+    #[serde(rename = "timeout-now-sent")]
     HandedOver,
     /// It has a part of another node's snapshot.
+    #[serde(rename = "snapshot-chunk-received")]
     SnapshotPart,
     /// It has another node's snapshot durably, and its core does not know of it yet.
+    #[serde(rename = "snapshot-received")]
     SnapshotKept,
 }
 
@@ -225,6 +238,9 @@ pub struct Planned {
     pub duration: Nanos,
     /// How many more times the node crashes soon after its start.
     pub again: u64,
+    /// What decides how far a crash lets the disk get, and what it leaves of what is not synced; 0
+    /// leaves everything.
+    pub chance: u64,
 }
 
 /// All faults of a run.
@@ -292,6 +308,7 @@ mod tests {
             target: Target::Cause,
             duration: 20 * MILLISECOND,
             again: 1,
+            chance: 0,
         };
         assert_eq!(
             fault.to_string(),

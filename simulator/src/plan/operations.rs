@@ -44,7 +44,7 @@ pub(super) fn draw(
 fn planned(choices: &mut Choices, settings: &Settings, fault: Fault, target: Target) -> Planned {
     let when = When::At(time(choices, settings));
     let duration = lasting(choices, settings);
-    Planned { when, fault, target, duration, again: 0 }
+    Planned { when, fault, target, duration, again: 0, chance: 0 }
 }
 
 fn members(choices: &mut Choices, settings: &Settings) -> Planned {
@@ -79,7 +79,7 @@ fn squeeze(choices: &mut Choices, settings: &Settings, faults: &mut Vec<Planned>
     let split = choices.pick(ON, &[Split::Isolate, Split::Isolate, Split::Deafen, Split::Mute]);
     let mut add = |after: u64, fault, target, duration| {
         let when = When::At(at + after * MILLISECOND);
-        faults.push(Planned { when, fault, target, duration, again: 0 });
+        faults.push(Planned { when, fault, target, duration, again: 0, chance: 0 });
     };
     add(0, Fault::Drift { ppm: bound }, Target::Everyone, 0);
     add(1, Fault::Drift { ppm: -bound }, Target::Leader, 0);

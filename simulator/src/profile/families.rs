@@ -1,5 +1,7 @@
 //! Which kinds of trouble runs have, by profile.
 
+use serde::{Deserialize, Serialize};
+
 use crate::choices::{Choices, Stream};
 
 /// Which kinds of trouble a run may have.
@@ -101,7 +103,8 @@ impl Profile {
 }
 
 /// Which families of faults are on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Families {
     /// Kills and power losses at drawn times.
     pub crashes: bool,

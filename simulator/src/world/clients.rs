@@ -1,18 +1,38 @@
 //! What clients do, and how nodes take and answer their requests.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use quorate_core::{Consistency, Nanos, RequestId};
 
-use super::{Event, Request, World};
+use super::{Event, Request, Work, World};
 use crate::{
+    case::{PlannedOperation, Verb},
     choices::Stream,
     client::{Answer, Pending, command},
+    hash::mix,
     history::{Ask, Told},
     marks::Mark,
     oracle::Violation,
     profile::{MICROSECOND, MILLISECOND},
 };
 use quorate_core::LogId;
+
+/// Where operations are listed, it is this client that shows whether a group has come back.
+const PROBER: u64 = 0;
+
+/// What is drawn for an operation, beside its attempts.
+const ASK: u64 = 1 << 40;
+const THINK: u64 = 2 << 40;
+
+/// What is drawn for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leg {
+    Choice,
+    There,
+    Back,
+    Wait,
+}
 
 impl World {
     fn tick_moment(&mut self) -> u64 {
@@ -21,50 +41,125 @@ impl World {
     }
 
     /// The way between a client and a node takes this long.
-    fn trip(&mut self, client: u64) -> Nanos {
-        50 * MICROSECOND + self.choices.draw(Stream::Client(client), 500 * MICROSECOND)
+    fn trip(&mut self, client: u64, leg: Leg) -> Nanos {
+        50 * MICROSECOND + self.for_attempt(client, leg, 500 * MICROSECOND)
+    }
+
+    /// What is drawn for the attempt that a client is at.
+    fn for_attempt(&mut self, client: u64, leg: Leg, bound: u64) -> u64 {
+        let pending = self.clients[client as usize].pending;
+        let (number, attempts) = pending.map_or((0, 0), |asked| (asked.number, asked.attempts));
+        let key = mix(mix(number, attempts), leg as u64);
+        let [drawn] = self.choices.keyed(Stream::Client(client), key, [bound]);
+        drawn
+    }
+
+    /// What a client does of itself.
+    fn drawn_operation(&mut self, client: u64) -> PlannedOperation {
+        let workload = self.settings.workload;
+        let number = self.clients[client as usize].next;
+        let [key, reads, deletes, leases] = self.choices.keyed(
+            Stream::Client(client),
+            mix(number, ASK),
+            [workload.keys, 100, 100, 100],
+        );
+        // Whoever wrote would wait for a leader that is cut off; who only reads goes on reading there.
+        let only_reads = self.settings.families.leases && client % 2 == 1;
+        let verb = if self.clients[client as usize].list.is_some() {
+            Verb::Put
+        } else if only_reads || reads < workload.read_percent {
+            Verb::Get
+        } else if deletes < workload.delete_percent {
+            Verb::Delete
+        } else {
+            Verb::Put
+        };
+        let share = workload.lease_percent;
+        let lease = verb == Verb::Get && share > 0 && leases >= 100 - share;
+        PlannedOperation { client, number, at: self.now, verb, key, lease }
+    }
+
+    /// A client will begin its next operation: at the time that its list says, or after a drawn one.
+    pub(super) fn schedule_next(&mut self, number: u64) {
+        let client = &mut self.clients[number as usize];
+        let at = match client.listed() {
+            Some(next) => next.at.max(self.now),
+            None if client.list.is_some() && (self.healed_at.is_none() || number != PROBER) => {
+                client.idle = true;
+                return;
+            }
+            None => {
+                let (key, think) = (mix(client.next, THINK), self.settings.workload.think);
+                let [drawn] = self.choices.keyed(Stream::Client(number), key, [think]);
+                self.now + drawn
+            }
+        };
+        self.push_at(at, Event::Begin { client: number });
+    }
+
+    /// A client that is through with its list writes on until that is acknowledged, so that it is
+    /// seen whether the group has come back.
+    pub(super) fn resume_clients(&mut self) {
+        if std::mem::take(&mut self.clients[PROBER as usize].idle) {
+            self.schedule_next(PROBER);
+        }
     }
 
     /// A client begins an operation, unless the run is about to end.
     pub(super) fn begin(&mut self, number: u64) -> Result<(), Violation> {
-        if self.write_since_heal {
+        let client = &self.clients[number as usize];
+        let is_through = client.list.as_ref().is_some_and(VecDeque::is_empty) && number != PROBER;
+        if self.write_since_heal || client.pending.is_some() || is_through {
             return Ok(());
         }
-        let stream = Stream::Client(number);
-        let workload = self.settings.workload;
-        let key = self.choices.draw(stream, workload.keys);
-        let [reads, deletes] = [100, 100].map(|bound| self.choices.draw(stream, bound));
+        let drawn = self.drawn_operation(number);
         let healed = self.healed_at.is_some();
         let moment = self.tick_moment();
         let client = &mut self.clients[number as usize];
-        // Whoever wrote would wait for a leader that is cut off; who only reads goes on reading there.
-        let only_reads = self.settings.families.leases && number % 2 == 1;
-        let ask = if only_reads || reads < workload.read_percent {
-            Ask::Get
-        } else if deletes < workload.delete_percent {
-            Ask::Delete
-        } else {
-            Ask::Put(client.next_value())
+        let begun = match client.list.as_mut().and_then(VecDeque::pop_front) {
+            Some(listed) => PlannedOperation { at: self.now, ..listed },
+            None => drawn,
+        };
+        client.next = begun.number + 1;
+        let PlannedOperation { key, lease, .. } = begun;
+        let ask = match begun.verb {
+            Verb::Get => Ask::Get,
+            Verb::Delete => Ask::Delete,
+            Verb::Put => Ask::Put(client.value(begun.number)),
         };
         let operation = self.history.invoke(number, key, ask, moment);
         let floor = self.oracles.read.begin();
-        client.pending = Some(Pending { operation, key, ask, floor, attempt: None, healed });
+        client.pending = Some(Pending {
+            operation,
+            number: begun.number,
+            attempts: 0,
+            lease,
+            key,
+            ask,
+            floor,
+            attempt: None,
+            healed,
+        });
+        self.begun.push(begun);
         self.stats.operations += 1;
         self.note(9, number, &[]);
         self.say(|_| format!("client {number} begins {ask:?} of key {key}"));
-        self.push(workload.patience, Event::GiveUp { client: number, operation });
+        self.push(self.settings.workload.patience, Event::GiveUp { client: number, operation });
         self.attempt(number, operation)
     }
 
     /// A client asks a node.
     pub(super) fn attempt(&mut self, number: u64, operation: usize) -> Result<(), Violation> {
-        let other = self.choices.draw(Stream::Client(number), self.settings.all_nodes());
-        let delay = self.trip(number);
         let client = &mut self.clients[number as usize];
-        let node = client.hint.unwrap_or(other);
         let Some(pending) = client.pending.as_mut().filter(|p| p.operation == operation) else {
             return Ok(());
         };
+        pending.attempts += 1;
+        let other = self.for_attempt(number, Leg::Choice, self.settings.all_nodes());
+        let delay = self.trip(number, Leg::There);
+        let client = &mut self.clients[number as usize];
+        let node = client.hint.unwrap_or(other);
+        let Some(pending) = &mut client.pending else { return Ok(()) };
         let request = self.next_request;
         self.next_request += 1;
         pending.attempt = Some((request, node));
@@ -88,16 +183,14 @@ impl World {
         };
         if self.nodes[to as usize].life.is_none() {
             // Nobody listens: surely not done.
-            let delay = self.trip(number);
+            let delay = self.trip(number, Leg::Back);
             let answer = Answer::Refused { leader: None };
             self.push(delay, Event::Tell { client: number, request, answer });
             return Ok(());
         }
         let (committed, step) = (self.oracles.log.last_committed(), self.stats.events);
-        let share = self.settings.workload.lease_percent;
         let is_read = pending.ask == Ask::Get;
-        let lease =
-            is_read && share > 0 && self.choices.draw(Stream::Client(number), 100) >= 100 - share;
+        let lease = is_read && pending.lease;
         let asked = Request { client: number, key: pending.key, node: to, committed, step, lease };
         self.requests.insert(request, asked);
         self.hash = crate::hash::mix(self.hash, request);
@@ -113,7 +206,7 @@ impl World {
         life.inbox.push((request, bytes));
         if life.inbox.len() == 1 {
             let gather = self.settings.workload.gather;
-            let delay = self.choices.draw(Stream::Process(to), gather + 1);
+            let delay = self.work(to, Work::Gather, gather + 1);
             self.push(delay, Event::Gather { node: to, life: life_number });
         }
         Ok(())
@@ -158,7 +251,7 @@ impl World {
     pub(super) fn reply(&mut self, node: u64, request: RequestId, answer: Answer) {
         let _ = node;
         let Some(asked) = self.requests.remove(&request) else { return };
-        let delay = self.trip(asked.client);
+        let delay = self.trip(asked.client, Leg::Back);
         self.push(delay, Event::Tell { client: asked.client, request, answer });
     }
 
@@ -172,7 +265,7 @@ impl World {
             asked.node != node
         });
         for (request, client) in lost {
-            let delay = self.trip(client);
+            let delay = self.trip(client, Leg::Back);
             self.push(delay, Event::Tell { client, request, answer: Answer::Unknown });
         }
     }
@@ -220,7 +313,7 @@ impl World {
                 if let Some(pending) = &mut client.pending {
                     pending.attempt = None;
                 }
-                let wait = self.choices.draw(Stream::Client(number), 10 * MILLISECOND);
+                let wait = MILLISECOND + self.for_attempt(number, Leg::Wait, 9 * MILLISECOND);
                 let operation = pending.operation;
                 self.push(wait, Event::Attempt { client: number, operation });
             }
@@ -252,7 +345,6 @@ impl World {
             self.history.answer(pending.operation, told, place, moment);
         }
         self.stats.answered += u64::from(told != Told::Unknown);
-        let think = self.choices.draw(Stream::Client(number), self.settings.workload.think);
-        self.push(think, Event::Begin { client: number });
+        self.schedule_next(number);
     }
 }

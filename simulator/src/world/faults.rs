@@ -2,15 +2,31 @@
 
 use quorate_core::Nanos;
 
-use super::{Event, Trigger, World};
+use super::{Event, Trigger, Work, World};
 use crate::{
-    choices::Stream,
+    choices::{Chance, Series, Stream},
     marks::Mark,
     network::{Network, Trouble},
     oracle::Violation,
     plan::{Fault, Planned, Target, When},
     profile::MILLISECOND,
 };
+
+/// A fault has struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// Its place in the plan.
+    pub planned: usize,
+    /// When.
+    pub at: Nanos,
+    /// Who did what it waited for; the leader where it waited for nothing.
+    pub cause: u64,
+}
+
+/// What a fault does to a node, where that is open.
+fn fate(fault: &Planned, number: u64) -> Chance {
+    Chance::new(fault.chance).of(number)
+}
 
 impl World {
     pub(super) fn schedule_plan(&mut self) {
@@ -34,6 +50,7 @@ impl World {
             self.marks.reach(Mark::FaultOnEvent);
         }
         self.stats.faults += 1;
+        self.strikes.push(Strike { planned, at: self.now, cause });
         self.note(8, planned as u64, &[]);
         self.say(|_| format!("fault: {fault}"));
         match fault.target {
@@ -58,17 +75,17 @@ impl World {
     fn strike_node(&mut self, planned: usize, fault: &Planned, number: u64) {
         let until = self.until(fault.duration);
         let now = self.now;
-        let chance = self.choices.draw(Stream::Disk(number), u64::MAX);
+        let mut chance = fate(fault, number);
         let node = &mut self.nodes[number as usize];
         match fault.fault {
             Fault::Kill | Fault::PowerLoss => {
                 node.crash_again = fault.again;
-                self.crash_until(number, fault.fault, until, planned);
+                self.crash_until(number, fault.fault, until, planned, chance);
             }
             Fault::KillThenPowerLoss => {
                 node.crash_again = fault.again;
-                self.crash_until(number, Fault::Kill, until, planned);
-                let delay = self.choices.draw(Stream::Process(number), 2 * fault.duration);
+                self.crash_until(number, Fault::Kill, until, planned, chance);
+                let delay = chance.of(1).below(2 * fault.duration);
                 self.push(delay, Event::PowerFails { node: number, planned });
             }
             Fault::Pause => {
@@ -99,7 +116,7 @@ impl World {
             Fault::StallDisk => {
                 node.stalled_until = node.stalled_until.max(until);
             }
-            Fault::FailDisk { after } => node.disk.fail_after(after, chance),
+            Fault::FailDisk { after } => node.disk.fail_after(after, chance.below(u64::MAX)),
         }
     }
 
@@ -115,13 +132,20 @@ impl World {
         self.schedule_tick(number);
     }
 
-    fn crash_until(&mut self, number: u64, fault: Fault, until: Nanos, planned: usize) {
-        self.crash(number, fault);
+    fn crash_until(
+        &mut self,
+        number: u64,
+        fault: Fault,
+        until: Nanos,
+        planned: usize,
+        chance: Chance,
+    ) {
+        self.crash(number, fault, chance);
         let node = &self.nodes[number as usize];
         let (lives, again) = (node.lives, node.crash_again);
         self.push_at(until.max(self.now + 1), Event::Restart { node: number, lives });
         if again > 0 {
-            let soon = self.choices.draw(Stream::Process(number), 300 * MILLISECOND);
+            let soon = chance.of(2).below(300 * MILLISECOND);
             let at = until + soon;
             self.push_at(at, Event::CrashAgain { node: number, life: lives + 1, planned });
         }
@@ -132,7 +156,8 @@ impl World {
         let Some(fault) = self.planned(planned) else { return Ok(()) };
         if self.healed_at.is_none() {
             let until = self.until(fault.duration / 4);
-            self.crash_until(number, Fault::PowerLoss, until, planned);
+            let chance = fate(&fault, number).of(3);
+            self.crash_until(number, Fault::PowerLoss, until, planned, chance);
         }
         Ok(())
     }
@@ -154,17 +179,26 @@ impl World {
         node.crash_again -= 1;
         self.stats.faults += 1;
         let until = self.until(fault.duration / 4);
-        let kinds = [Fault::Kill, Fault::PowerLoss];
-        let kind = self.choices.pick(Stream::Process(number), &kinds);
-        self.crash_until(number, kind, until, planned);
+        let left = self.nodes[number as usize].crash_again;
+        let mut chance = fate(&fault, number).of(4).of(left);
+        let kind = if chance.below(2) == 1 { Fault::PowerLoss } else { Fault::Kill };
+        self.crash_until(number, kind, until, planned, chance);
         Ok(())
+    }
+
+    /// What a process that ends by itself leaves behind.
+    pub(super) fn halt_chance(&mut self, number: u64) -> Chance {
+        let series = Series { kind: 0, epoch: 0 };
+        let [chance] = self.choices.next_of(Stream::Disk(number), series, [u64::MAX]);
+        Chance::new(chance)
     }
 
     /// A node stopped since its disk failed: its process ends and is started again.
     pub(super) fn halted(&mut self, number: u64) {
         self.say(|_| format!("node {number} halts, since its disk failed"));
-        self.crash(number, Fault::Kill);
-        let delay = self.choices.between(Stream::Process(number), 1, 500) * MILLISECOND;
+        let chance = self.halt_chance(number);
+        let delay = MILLISECOND + self.work(number, Work::Restart, 500) * MILLISECOND;
+        self.crash(number, Fault::Kill, chance);
         let lives = self.nodes[number as usize].lives;
         let at = self.until(delay).max(self.now + 1);
         self.push_at(at, Event::Restart { node: number, lives });

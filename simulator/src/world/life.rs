@@ -7,9 +7,9 @@ use quorate_core::{HardState, NodeId, Timestamp};
 use quorate_driver::{Driver, LogStore, Recovered};
 use quorate_kv::Kv;
 
-use super::{Event, World};
+use super::{Event, Work, World};
 use crate::{
-    choices::Stream,
+    choices::{Chance, Series, Stream},
     disk::SimDisk,
     marks::Mark,
     node::Life,
@@ -138,7 +138,7 @@ impl World {
         let node = &self.nodes[number as usize];
         if node.late.is_some() {
             let life = node.lives;
-            let delay = self.choices.draw(Stream::Process(number), 50 * MILLISECOND);
+            let delay = self.work(number, Work::LateCompletion, 50 * MILLISECOND);
             self.push(delay, Event::LateCompletion { node: number, life });
         }
         self.observe(Pattern::Restarted, number);
@@ -146,8 +146,8 @@ impl World {
 
     /// The log did not open, as the disk stopped or failed: another try a little later.
     fn start_failed(&mut self, number: u64) -> Result<(), Violation> {
-        let stream = Stream::Disk(number);
-        let (power, chance) = (self.choices.draw(stream, 2), self.choices.draw(stream, u64::MAX));
+        let series = Series { kind: 1, epoch: 0 };
+        let [power, chance] = self.choices.next_of(Stream::Disk(number), series, [2, u64::MAX]);
         self.say(|_| format!("node {number} stops while it opens its log"));
         let node = &mut self.nodes[number as usize];
         if power == 1 {
@@ -166,9 +166,8 @@ impl World {
         if node.life.is_some() || node.lives != lives {
             return Ok(());
         }
-        let stream = Stream::Disk(number);
-        let [stops, after, chance] =
-            [8, 24, u64::MAX].map(|bound| self.choices.draw(stream, bound));
+        let (stream, series) = (Stream::Disk(number), Series { kind: 2, epoch: 0 });
+        let [stops, after, chance] = self.choices.next_of(stream, series, [8, 24, u64::MAX]);
         let crashes = self.settings.families.crashes || self.settings.families.triggers;
         if self.healed_at.is_none() && crashes && stops == 7 {
             self.nodes[number as usize].disk.stop_after(after, chance);
@@ -177,10 +176,9 @@ impl World {
     }
 
     /// A process ends; what its disk was writing gets as far as is drawn.
-    pub(super) fn crash(&mut self, number: u64, fault: Fault) {
-        let stream = Stream::Disk(number);
+    pub(super) fn crash(&mut self, number: u64, fault: Fault, mut chance: Chance) {
         let [rare, first, later, torn, chance] =
-            [3, 3, 12, u64::MAX, u64::MAX].map(|bound| self.choices.draw(stream, bound));
+            [3, 3, 12, u64::MAX, u64::MAX].map(|bound| chance.below(bound));
         // Mostly within the write or its sync; sometimes within the changes of a new segment.
         let after = if rare == 2 { later } else { first };
         let node = &mut self.nodes[number as usize];

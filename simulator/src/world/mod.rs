@@ -15,12 +15,16 @@ mod recovery;
 mod snapshots;
 mod stats;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use quorate_core::{Configuration, Index, Nanos, RequestId};
 
 use crate::{
-    choices::{Choices, Stream},
+    case::{Case, PlannedOperation},
+    choices::{Choices, Series, Stream},
     client::Client,
     hash::{mix, mix_bytes},
     history::History,
@@ -33,7 +37,8 @@ use crate::{
     queue::Queue,
 };
 
-use events::{Event, Order, Request, Trigger};
+use events::{Event, Order, Request, Trigger, Work};
+pub use faults::Strike;
 pub use stats::Stats;
 
 #[cfg(test)]
@@ -80,6 +85,10 @@ pub struct World {
     oracles: Oracles,
     clients: Vec<Client>,
     history: History,
+    /// Which faults have struck, and when.
+    strikes: Vec<Strike>,
+    /// What clients have begun.
+    begun: Vec<PlannedOperation>,
     moment: u64,
     next_request: RequestId,
     requests: BTreeMap<RequestId, Request>,
@@ -105,23 +114,39 @@ pub struct World {
     applying: bool,
 }
 
+/// What a client is to do, where that is given.
+fn list_of(
+    operations: &Option<Vec<PlannedOperation>>,
+    client: u64,
+) -> Option<VecDeque<PlannedOperation>> {
+    let operations = operations.as_ref()?;
+    Some(operations.iter().filter(|operation| operation.client == client).copied().collect())
+}
+
 impl World {
     /// A world at its start.
     ///
     /// # Errors
     /// Where a node does not start.
     pub fn new(recipe: Recipe) -> Result<World, Violation> {
-        let mut choices = Choices::from_seed(recipe.seed);
-        let settings = Settings::draw(&mut choices, recipe.profile, recipe.nodes, recipe.time);
-        let plan = Plan::draw(&mut choices, recipe.profile, &settings);
-        World::with(choices, settings, plan)
+        World::of(Case::new(recipe))
     }
 
-    /// A world with these settings and faults.
+    /// A world as a case has it.
     ///
     /// # Errors
     /// Where a node does not start.
-    pub fn with(mut choices: Choices, settings: Settings, plan: Plan) -> Result<World, Violation> {
+    pub fn of(case: Case) -> Result<World, Violation> {
+        let choices = case.choices();
+        World::with(choices, case)
+    }
+
+    /// A world as a case has it, with another source of chance.
+    ///
+    /// # Errors
+    /// Where a node does not start.
+    pub fn with(mut choices: Choices, case: Case) -> Result<World, Violation> {
+        let Case { settings, plan, operations, .. } = case;
         let nodes: Vec<Node> =
             (0..settings.all_nodes()).map(|n| Node::new(&mut choices, &settings, n)).collect();
         let clients = settings.workload.clients;
@@ -131,7 +156,9 @@ impl World {
             )),
             network: Network::new(settings.link),
             oracles: Oracles::new(settings.all_nodes()),
-            clients: (0..clients).map(Client::new).collect(),
+            clients: (0..clients)
+                .map(|client| Client::new(client, list_of(&operations, client)))
+                .collect(),
             settings,
             plan,
             choices,
@@ -140,6 +167,8 @@ impl World {
             hash: 0,
             nodes,
             history: History::default(),
+            begun: Vec::new(),
+            strikes: Vec::new(),
             moment: 0,
             next_request: 1,
             requests: BTreeMap::new(),
@@ -161,8 +190,7 @@ impl World {
         };
         world.schedule_plan();
         for client in 0..clients {
-            let delay = world.choices.draw(Stream::Client(client), world.settings.workload.think);
-            world.push(delay, Event::Begin { client });
+            world.schedule_next(client);
         }
         for node in 0..world.settings.all_nodes() {
             world.start(node)?;
@@ -215,6 +243,16 @@ impl World {
         &self.history
     }
 
+    /// The operations that clients began so far, as a case lists them.
+    pub fn begun(&self) -> &[PlannedOperation] {
+        &self.begun
+    }
+
+    /// The faults that struck so far.
+    pub fn strikes(&self) -> &[Strike] {
+        &self.strikes
+    }
+
     /// Takes the next event in; false once the run is over.
     ///
     /// # Errors
@@ -244,8 +282,17 @@ impl World {
     }
 
     fn push_at(&mut self, at: Nanos, event: Event) {
-        let tie = self.choices.draw(Stream::Ties, 1 << 16) as u32;
-        self.queue.push(at, tie, event);
+        let [tie] = self.choices.keyed(Stream::Ties, mix(at, event.key()), [1 << 16]);
+        self.queue.push(at, tie as u32, event);
+    }
+
+    /// How long some work of a node takes, or what else is drawn for it; below `bound`.
+    fn work(&mut self, node: u64, work: Work, bound: u64) -> u64 {
+        let life = self.nodes[node as usize].life.as_ref();
+        let epoch = life.map_or(0, |life| life.view.term);
+        let series = Series { kind: work as u64, epoch };
+        let [drawn] = self.choices.next_of(Stream::Process(node), series, [bound]);
+        drawn
     }
 
     /// Mixes what happens into the run's hash.

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use quorate_core::{Configuration, MemberChange, NodeId, Promotion, RequestId, RoleKind};
 
-use super::{Event, Order, World};
+use super::{Event, Order, Work, World};
 use crate::{
     MAX_NODES,
-    choices::Stream,
     marks::Mark,
     oracle::Violation,
     plan::{Fault, Planned, Wish},
@@ -222,9 +221,10 @@ impl World {
             let node = &self.nodes[number as usize];
             let waits = |life: &crate::node::Life| life.driver.raft().status().wants_snapshot;
             if node.life.as_ref().is_some_and(waits) {
-                self.crash(number, Fault::Kill);
+                let chance = self.halt_chance(number);
+                self.crash(number, Fault::Kill, chance);
                 let lives = self.nodes[number as usize].lives;
-                let delay = self.choices.draw(Stream::Process(number), MILLISECOND);
+                let delay = self.work(number, Work::Restart, MILLISECOND);
                 self.push(delay, Event::Restart { node: number, lives });
             }
         }

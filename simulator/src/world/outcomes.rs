@@ -4,9 +4,8 @@ use quorate_core::{Halt, Refusal, RoleKind, Timestamp};
 use quorate_driver::{Cause, Outcome};
 use quorate_kv::Response;
 
-use super::{Event, World};
+use super::{Event, Work, World};
 use crate::{
-    choices::Stream,
     client::{Answer, key_bytes, value_of},
     marks::Mark,
     node::Life,
@@ -119,9 +118,8 @@ impl World {
         let life_number = node.lives;
         let Some(life) = &mut node.life else { return };
         life.published = until;
-        let stream = Stream::Process(number);
-        if until.is_none() && self.choices.draw(stream, 2) == 1 {
-            let delay = self.choices.draw(stream, 5 * MILLISECOND);
+        if until.is_none() && self.work(number, Work::Lease, 2) == 1 {
+            let delay = self.work(number, Work::Lease, 5 * MILLISECOND);
             self.push(delay, Event::LeaseClosed { node: number, life: life_number });
         }
     }
@@ -131,7 +129,8 @@ impl World {
         let node = &self.nodes[number as usize];
         if let (Some(until), Cause::Core(Halt::Stopped)) = (node.stopping, &cause) {
             self.marks.reach(Mark::Stopped);
-            self.crash(number, Fault::Kill);
+            let chance = self.halt_chance(number);
+            self.crash(number, Fault::Kill, chance);
             let lives = self.nodes[number as usize].lives;
             self.push_at(until.max(self.now + 1), Event::Restart { node: number, lives });
             return Ok(());

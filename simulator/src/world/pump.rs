@@ -2,9 +2,9 @@
 
 use quorate_core::{AppendOutcome, Body, Configuration, Message, NodeId, Promotion, RoleKind};
 
-use super::{Event, World};
+use super::{Event, Work, World};
 use crate::{
-    choices::Stream,
+    choices::Series,
     marks::Mark,
     oracle::{Violation, election::View, members},
     plan::Pattern,
@@ -13,6 +13,22 @@ use crate::{
 
 /// Every so many steps the core's own invariants are checked.
 const CHECK_EVERY: u64 = 64;
+
+/// Messages of one kind and term follow each other.
+fn series_of(message: &Message) -> Series {
+    let kind = match &message.body {
+        Body::PreVoteRequest(_) => 0,
+        Body::PreVoteAnswer(_) => 1,
+        Body::VoteRequest(_) => 2,
+        Body::VoteAnswer(_) => 3,
+        Body::AppendRequest(_) => 4,
+        Body::AppendAnswer(_) => 5,
+        Body::ReadRequest(_) => 6,
+        Body::ReadAnswer(_) => 7,
+        Body::TimeoutNow => 8,
+    };
+    Series { kind, epoch: message.term }
+}
 
 impl World {
     /// Takes everything that a node's last step asks for.
@@ -193,7 +209,8 @@ impl World {
         quorate_codec::encode_message(message, &mut scratch);
         self.note(7, from << 8 | to, &scratch);
         let life = self.nodes[from as usize].lives;
-        let arrivals = self.network.send(&mut self.choices, from, to, self.now);
+        let arrivals =
+            self.network.send(&mut self.choices, (from, to), series_of(message), self.now);
         let bytes = bytes::Bytes::copy_from_slice(&scratch);
         self.scratch = scratch;
         // A share of messages is compared with what comes out of the codec again.
@@ -210,7 +227,10 @@ impl World {
         });
         let is_gone = arrivals[0].is_none() || self.nodes[to as usize].life.is_none();
         let chance = self.settings.unreachable_ppm;
-        if is_gone && chance > 0 && self.choices.happens(Stream::Process(from), chance) {
+        if is_gone
+            && chance > 0
+            && self.work(from, Work::Unreachable, 1_000_000) >= 1_000_000 - chance
+        {
             self.push(MILLISECOND, Event::Unreachable { node: from, life, peer: to });
         }
         for at in arrivals.into_iter().flatten() {
@@ -226,17 +246,16 @@ impl World {
         let node = &mut self.nodes[number as usize];
         let life_number = node.lives;
         let Some(life) = &mut node.life else { return Ok(()) };
-        let stream = Stream::Process(number);
         if let Some(job) = life.driver.next_apply() {
             life.applying = Some(job);
-            let delay = self.choices.draw(stream, self.settings.apply_spread + 1);
+            let delay = self.work(number, Work::Apply, self.settings.apply_spread + 1);
             self.push(delay, Event::ApplyDone { node: number, life: life_number });
         }
         while let Some(life) = &mut self.nodes[number as usize].life
             && let Some(job) = life.driver.next_log_read()
         {
             life.reading.push_back(job);
-            let delay = self.choices.draw(stream, self.settings.write_time + 1);
+            let delay = self.work(number, Work::LogRead, self.settings.write_time + 1);
             self.push(delay, Event::ReadDone { node: number, life: life_number });
         }
         let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
@@ -254,7 +273,7 @@ impl World {
             self.oracles.write(number, write)?;
         }
         life.writing = Some(job);
-        let spread = self.choices.draw(stream, self.settings.write_spread + 1);
+        let spread = self.work(number, Work::Write, self.settings.write_spread + 1);
         let delay = self.settings.write_time + spread;
         self.push(delay, Event::WriteDone { node: number, life: life_number });
         self.observe(Pattern::Writing, number);

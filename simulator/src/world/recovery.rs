@@ -4,7 +4,6 @@ use quorate_core::{Configuration, LogId, Nanos, RoleKind};
 
 use super::{Event, LIVENESS_TIMEOUTS, World};
 use crate::{
-    choices::Stream,
     client::Client,
     history::{Ask, Told},
     linearize::{Verdict, judge},
@@ -41,6 +40,7 @@ impl World {
             }
         }
         self.push(MILLISECOND, Event::Inspect);
+        self.resume_clients();
         self.hang_one();
         for number in 0..self.settings.all_nodes() {
             let life = self.nodes[number as usize].lives;
@@ -70,10 +70,8 @@ impl World {
     /// In a share of runs with bad disks, that of the leader hangs on, and the group must come back
     /// without it; only then all is well.
     fn hang_one(&mut self) {
-        let chance = self.choices.draw(Stream::Plan, 2);
         let is_fit = |members: &Configuration| members.voters().len() >= 3 && !members.is_joint();
-        if chance == 1 && self.settings.families.disks && self.newest_members().is_some_and(is_fit)
-        {
+        if self.settings.disk_hangs_on && self.newest_members().is_some_and(is_fit) {
             let number = self.leader();
             self.nodes[number as usize].stalled_until = Nanos::MAX;
             self.hung = Some(number);
@@ -93,9 +91,7 @@ impl World {
         self.say(|_| format!("the disk of node {number} goes on"));
         self.healed_at = Some(self.now);
         self.write_since_heal = false;
-        let idle = |client: &&Client| client.pending.is_none();
-        let idle: Vec<u64> = self.clients.iter().filter(idle).map(|client| client.number).collect();
-        for client in idle {
+        for client in 0..self.clients.len() as u64 {
             self.push(0, Event::Begin { client });
         }
         self.push(MILLISECOND, Event::Inspect);

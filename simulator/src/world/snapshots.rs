@@ -9,9 +9,9 @@ use bytes::Bytes;
 use quorate_core::{SnapshotMeta, Term};
 use quorate_driver::{LogStore, SnapshotId, SnapshotPolicy, StoreError};
 
-use super::{Event, World};
+use super::{Event, Work, World};
 use crate::{
-    choices::Stream,
+    choices::Series,
     marks::Mark,
     oracle::Violation,
     plan::Pattern,
@@ -61,7 +61,7 @@ impl World {
     }
 
     fn next_step(&mut self, node: u64, life: u64) {
-        let delay = self.choices.draw(Stream::Process(node), self.settings.write_spread + 1);
+        let delay = self.work(node, Work::Snapshot, self.settings.write_spread + 1);
         self.push(self.settings.write_time + delay, Event::SnapshotStep { node, life });
     }
 
@@ -127,7 +127,8 @@ impl World {
     fn send_part(&mut self, part: Part) {
         let (from, to) = (part.offer.from, part.offer.to);
         self.note(21, from << 8 | to, &part.bytes);
-        let arrivals = self.network.send(&mut self.choices, from, to, self.now);
+        let parts = Series { kind: 9, epoch: part.offer.term };
+        let arrivals = self.network.send(&mut self.choices, (from, to), parts, self.now);
         for at in arrivals.into_iter().flatten() {
             self.push_at(at, Event::Part { part: part.clone() });
         }
@@ -169,7 +170,8 @@ impl World {
             self.keep_received(to, &offer)?;
         }
         self.note(22, from << 8 | to, &[]);
-        let arrivals = self.network.send(&mut self.choices, to, from, self.now);
+        let haves = Series { kind: 10, epoch: offer.term };
+        let arrivals = self.network.send(&mut self.choices, (to, from), haves, self.now);
         for at in arrivals.into_iter().flatten() {
             self.push_at(at, Event::Have { have: Have { offer: offer.clone(), offset: has } });
         }
@@ -188,7 +190,7 @@ impl World {
         if let Some(life) = &mut node.life {
             life.kept += 1;
         }
-        let delay = MICROSECOND + self.choices.draw(Stream::Process(to), 5 * MILLISECOND);
+        let delay = MICROSECOND + self.work(to, Work::Received, 5 * MILLISECOND);
         let offer = offer.clone();
         self.push(delay, Event::Received { node: to, life: life_number, offer });
         self.observe(Pattern::SnapshotKept, to);

@@ -4,10 +4,7 @@ use quorate_core::{HardState, LogId, NodeId};
 use quorate_kv::Kv;
 
 use super::*;
-use crate::{
-    history::{Ask, Told},
-    run,
-};
+use crate::history::{Ask, Told};
 
 /// A calm world of three nodes that has run to its end.
 fn ended() -> World {
@@ -53,9 +50,10 @@ fn a_state_machine_that_differs_at_the_end() {
 #[test]
 fn a_group_that_does_not_come_back() {
     let recipe = Recipe { profile: Profile::Calm, nodes: Some(3), time: SECOND, ..Recipe::new(3) };
-    let (mut settings, plan) = run::expand(recipe);
-    settings.write_time = 3_600 * SECOND;
-    let mut world = World::with(Choices::from_seed(3), settings, plan).unwrap();
+    let mut case = Case::new(recipe);
+    case.settings.write_time = 3_600 * SECOND;
+    let settings = case.settings;
+    let mut world = World::of(case).unwrap();
     let end = loop {
         match world.step() {
             Ok(true) => {}

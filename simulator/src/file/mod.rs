@@ -1,0 +1,208 @@
+//! Cases as TOML: written by a failure, edited by people, read by `replay` and `shrink`.
+//!
+//! A file is of one format and of one version of the simulator: another version may draw other
+//! numbers, and would show another run under the same name.
+
+mod check;
+mod fault;
+mod words;
+
+use std::ops::Range;
+
+use quorate_core::Nanos;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::{
+    case::{Case, PlannedOperation, Verb},
+    choices::Stream,
+    oracle::Property,
+    plan::Plan,
+    profile::{Profile, Settings},
+};
+use fault::RawFault;
+use words::Word;
+pub(crate) use words::time;
+
+#[cfg(test)]
+mod tests;
+
+/// The format that is written and read.
+pub const FORMAT: u64 = 1;
+/// The version of the simulator, which files name.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why a file is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// What it says is wrong.
+    #[error("line {line}, column {column}: {message}")]
+    Wrong {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What is wrong, and what may be written.
+        message: String,
+    },
+    /// Another format.
+    #[error("the file is of format {found}, but this quorate-sim reads format {FORMAT}")]
+    OtherFormat {
+        /// The file's.
+        found: u64,
+    },
+    /// Another version of the simulator.
+    #[error(
+        "the file is of quorate-sim {found}, but this is quorate-sim {VERSION}: another version \
+         may draw other numbers; replay it with {found}"
+    )]
+    OtherVersion {
+        /// The file's.
+        found: String,
+    },
+}
+
+/// What is wrong, and where in the text.
+struct Wrong {
+    at: Range<usize>,
+    message: String,
+}
+
+/// What every format has.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Header {
+    format: u64,
+    quorate_sim: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawOperation {
+    client: u64,
+    number: u64,
+    at: Word<Nanos>,
+    verb: Verb,
+    key: u64,
+    #[serde(default, skip_serializing_if = "is_not")]
+    lease: bool,
+}
+
+fn is_not(value: &bool) -> bool {
+    !value
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Raw {
+    format: u64,
+    quorate_sim: String,
+    profile: Word<Profile>,
+    seed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<Word<Property>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    quiet: Vec<Word<Stream>>,
+    settings: Spanned<Settings>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fault: Vec<RawFault>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operation: Option<Vec<Spanned<RawOperation>>>,
+}
+
+/// A case as text.
+pub fn write(case: &Case) -> String {
+    let operation = |operation: &PlannedOperation| {
+        let PlannedOperation { client, number, at, verb, key, lease } = *operation;
+        Spanned::new(0..0, RawOperation { client, number, at: Word(at), verb, key, lease })
+    };
+    let raw = Raw {
+        format: FORMAT,
+        quorate_sim: VERSION.to_owned(),
+        profile: Word(case.profile),
+        seed: case.seed,
+        expected: case.expected.map(Word),
+        quiet: case.quiet.iter().copied().map(Word).collect(),
+        settings: Spanned::new(0..0, case.settings),
+        fault: case.plan.faults.iter().map(RawFault::from).collect(),
+        operation: case.operations.as_ref().map(|list| list.iter().map(operation).collect()),
+    };
+    let tables = toml::to_string(&raw).expect("tables of numbers, words and lists are TOML");
+    format!("# A run of quorate-sim, as data: `quorate-sim replay FILE` runs it.\n{tables}")
+}
+
+/// The case that `text` holds.
+///
+/// # Errors
+/// Where the text is no case, or one of another version.
+pub fn read(text: &str) -> Result<Case, FileError> {
+    let wrong = |error: toml::de::Error| {
+        let at = error.span().unwrap_or(0..0);
+        at_line(text, Wrong { at, message: error.message().to_owned() })
+    };
+    let header: Header = toml::from_str(text).map_err(wrong)?;
+    if header.format != FORMAT {
+        return Err(FileError::OtherFormat { found: header.format });
+    }
+    if header.quorate_sim != VERSION {
+        return Err(FileError::OtherVersion { found: header.quorate_sim });
+    }
+    let raw: Raw = toml::from_str(text).map_err(wrong)?;
+    case_of(raw).map_err(|wrong| at_line(text, wrong))
+}
+
+fn case_of(raw: Raw) -> Result<Case, Wrong> {
+    let at = raw.settings.span();
+    let settings = raw.settings.into_inner();
+    check::settings(&settings).map_err(|message| Wrong { at, message })?;
+    let faults = raw.fault.iter().map(RawFault::planned).collect::<Result<_, Wrong>>()?;
+    let operations = match raw.operation {
+        None => None,
+        Some(list) => Some(operations_of(list, settings.workload.clients)?),
+    };
+    Ok(Case {
+        profile: raw.profile.0,
+        seed: raw.seed,
+        settings,
+        plan: Plan { faults },
+        operations,
+        quiet: raw.quiet.into_iter().map(|word| word.0).collect(),
+        expected: raw.expected.map(|word| word.0),
+    })
+}
+
+fn operations_of(
+    list: Vec<Spanned<RawOperation>>,
+    clients: u64,
+) -> Result<Vec<PlannedOperation>, Wrong> {
+    let mut due = vec![0; clients as usize];
+    let mut operations = Vec::with_capacity(list.len());
+    for spanned in list {
+        let at = spanned.span();
+        let raw = spanned.into_inner();
+        let known = due.get_mut(raw.client as usize);
+        let message = match known {
+            None => format!("no client {}: there are {clients}, from 0 on", raw.client),
+            Some(due) if raw.number < *due => {
+                format!("`number` must rise with each operation of client {}", raw.client)
+            }
+            Some(_) if raw.number >= check::NUMBERS => "`number` is too large".to_owned(),
+            Some(due) => {
+                *due = raw.number + 1;
+                let RawOperation { client, number, at: Word(at), verb, key, lease } = raw;
+                operations.push(PlannedOperation { client, number, at, verb, key, lease });
+                continue;
+            }
+        };
+        return Err(Wrong { at, message });
+    }
+    Ok(operations)
+}
+
+/// Line and column of a place in the text.
+fn at_line(text: &str, wrong: Wrong) -> FileError {
+    let before = text.get(..wrong.at.start).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    FileError::Wrong { line, column, message: wrong.message.replace('\n', " ") }
+}

@@ -1,0 +1,112 @@
+//! Files: what is written is read again, and what is wrong is named.
+
+use super::*;
+use crate::{
+    profile::SECOND,
+    run::{Options, replay},
+    world::Recipe,
+};
+
+fn case(seed: u64, profile: Profile) -> Case {
+    Case::new(Recipe { profile, time: SECOND, ..Recipe::new(seed) })
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    for profile in Profile::ALL {
+        for seed in 0..300 {
+            let case = case(seed, profile);
+            assert_eq!(read(&write(&case)).as_ref(), Ok(&case), "{}", write(&case));
+        }
+    }
+    let rare =
+        Case { seed: u64::MAX, expected: Some(Property::LogMatching), ..case(1, Profile::Calm) };
+    assert_eq!(read(&write(&rare)), Ok(rare));
+}
+
+#[test]
+fn operations_and_quiet_streams_are_read_again() {
+    let operation = PlannedOperation {
+        client: 1,
+        number: 7,
+        at: 1_234_567,
+        verb: Verb::Get,
+        key: 2,
+        lease: true,
+    };
+    for list in
+        [vec![], vec![operation, PlannedOperation { number: 9, verb: Verb::Put, ..operation }]]
+    {
+        let case = Case {
+            operations: Some(list),
+            quiet: vec![Stream::Ties, Stream::Link(0, 2), Stream::Process(1)],
+            ..case(3, Profile::Swarm)
+        };
+        assert_eq!(read(&write(&case)).as_ref(), Ok(&case), "{}", write(&case));
+    }
+}
+
+#[test]
+fn a_case_from_a_file_gives_the_same_run() {
+    for profile in Profile::ALL {
+        let case = case(5, profile);
+        let hash = |case: &Case| replay(case, Options::default()).hash;
+        assert_eq!(hash(&case), hash(&read(&write(&case)).unwrap()), "{}", profile.name());
+    }
+}
+
+/// What is said of the text of a case in which `from` is replaced.
+fn complaint(from: &str, to: &str) -> String {
+    let text = write(&case(1, Profile::Crashes));
+    assert!(text.contains(from), "{text}");
+    read(&text.replacen(from, to, 1)).unwrap_err().to_string()
+}
+
+#[test]
+fn other_versions_are_refused_with_both_named() {
+    let format = complaint("format = 1", "format = 7");
+    assert!(format.contains("format 7") && format.contains("format 1"), "{format}");
+    let version = complaint(&format!("\"{VERSION}\""), "\"0.0.9\"");
+    assert!(version.contains("0.0.9") && version.contains(VERSION), "{version}");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place_and_what_is_allowed() {
+    let cases = [
+        (
+            "profile = \"crashes\"",
+            "profile = \"cashes\"",
+            "line 4, column 11",
+            "one of calm, swarm",
+        ),
+        ("seed = 1", "sead = 1", "line 5, column 1", "expected one of `format`"),
+        ("[[fault]]\n", "[[fault]]\nkindness = 1\n", "line", "`at`, `on`"),
+        ("kind = \"kill\"", "kind = \"maim\"", "line", "`power-loss`"),
+        ("kind = \"kill\"", "kind = \"partition\"", "line", "needs `split`"),
+        ("kind = \"kill\"", "kind = \"kill\"\nto = 3", "line", "`to` does not belong"),
+        ("nodes = ", "nodes = 1", "line", "1 to 8 are possible"),
+        ("election-timeout = \"", "election-timeout = \"x", "line", "write 20s"),
+    ];
+    for (from, to, place, allowed) in cases {
+        let said = complaint(from, to);
+        assert!(said.contains(place) && said.contains(allowed), "{said}");
+    }
+}
+
+#[test]
+fn operations_of_nobody_and_out_of_order_are_refused() {
+    let with = |client, numbers: [u64; 2]| {
+        let one = |number| PlannedOperation {
+            client,
+            number,
+            at: 0,
+            verb: Verb::Put,
+            key: 0,
+            lease: false,
+        };
+        let operations = Some(numbers.map(one).to_vec());
+        read(&write(&Case { operations, ..case(1, Profile::Calm) })).unwrap_err().to_string()
+    };
+    assert!(with(0, [3, 3]).contains("must rise"));
+    assert!(with(99, [0, 1]).contains("no client 99"));
+}

@@ -1,0 +1,162 @@
+//! What is said of each fault and operation that is left: less, shorter, rounder.
+
+use quorate_core::Nanos;
+
+use super::{search::Search, times::time_of};
+use crate::{
+    case::{Case, Verb},
+    plan::{Fault, Planned, Split, Target, When},
+    profile::{MICROSECOND, MILLISECOND},
+    world::Strike,
+};
+
+/// More than these are not looked at one by one.
+const MANY: usize = 16;
+
+/// Simpler versions of a fault, the simplest first.
+fn simpler(fault: &Planned) -> Vec<Planned> {
+    let fault = *fault;
+    let mut list = Vec::new();
+    let kinds: &[Fault] = match fault.fault {
+        Fault::KillThenPowerLoss => &[Fault::Kill, Fault::PowerLoss],
+        Fault::PowerLoss => &[Fault::Kill],
+        Fault::Partition(Split::Halves(_) | Split::Bridge(_) | Split::Ring) => {
+            &[Fault::Partition(Split::Isolate)]
+        }
+        _ => &[],
+    };
+    list.extend(kinds.iter().map(|kind| Planned { fault: *kind, ..fault }));
+    if fault.target == Target::Everyone {
+        list.push(Planned { target: Target::Leader, ..fault });
+    }
+    list.push(Planned { again: 0, ..fault });
+    list.push(Planned { chance: 0, ..fault });
+    if let When::On { after, pattern, nth } = fault.when {
+        for (after, nth) in [(0, 1), (0, nth), (after, 1)] {
+            list.push(Planned { when: When::On { after, pattern, nth }, ..fault });
+        }
+    }
+    list
+}
+
+/// For a fault on an event, the same at the time at which it struck: what led to the event may then
+/// go.
+fn timed(fault: &Planned, strike: Strike) -> Vec<Planned> {
+    let When::On { .. } = fault.when else { return Vec::new() };
+    let target = match fault.target {
+        Target::Cause => Target::Node(strike.cause),
+        Target::Node(_) | Target::Leader | Target::Everyone => fault.target,
+    };
+    let later = [0, MICROSECOND, MILLISECOND];
+    later.map(|by| Planned { when: When::At(strike.at + by), target, ..*fault }).to_vec()
+}
+
+/// Shorter and rounder times than `time`, the best first.
+fn shorter(time: Nanos) -> Vec<Nanos> {
+    let round = [1_000, 100, 10, 1].map(|unit| time / (unit * MILLISECOND) * (unit * MILLISECOND));
+    let mut list = vec![0, time / 4, time / 2];
+    list.extend(round);
+    list.retain(|shorter| *shorter < time);
+    list
+}
+
+/// Rounder times than `time`, the roundest first.
+fn rounder(time: Nanos) -> Vec<Nanos> {
+    let down = |unit: u64| time / (unit * MILLISECOND) * (unit * MILLISECOND);
+    let mut list = Vec::new();
+    for unit in [100, 10, 1] {
+        list.extend([down(unit), down(unit) + unit * MILLISECOND]);
+    }
+    if list.contains(&time) {
+        list.truncate(list.iter().position(|round| *round == time).unwrap_or(0));
+    }
+    list
+}
+
+fn with(case: &Case, place: usize, fault: Planned) -> Case {
+    let mut case = case.clone();
+    case.plan.faults[place] = fault;
+    case
+}
+
+/// Each fault.
+pub(super) fn faults(search: &mut Search<'_>) {
+    if search.best().plan.faults.len() > MANY {
+        return;
+    }
+    let mut place = 0;
+    while place < search.best().plan.faults.len() {
+        for simpler in simpler(&search.best().plan.faults[place]) {
+            search.first(vec![with(search.best(), place, simpler)]);
+        }
+        if let Some(strike) = search.run().struck.iter().find(|strike| strike.planned == place) {
+            let timed = timed(&search.best().plan.faults[place], *strike);
+            let cases = timed.into_iter().map(|fault| with(search.best(), place, fault));
+            search.first(cases.collect());
+        }
+        let fault = search.best().plan.faults[place];
+        let durations = shorter(fault.duration).into_iter();
+        let cases =
+            durations.map(|duration| with(search.best(), place, Planned { duration, ..fault }));
+        search.first(cases.collect());
+        let mut fault = search.best().plan.faults[place];
+        let times = rounder(*time_of(&mut fault)).into_iter();
+        let cases = times.map(|time| {
+            let mut fault = fault;
+            *time_of(&mut fault) = time;
+            with(search.best(), place, fault)
+        });
+        search.first(cases.collect());
+        place += 1;
+    }
+}
+
+/// Each operation.
+pub(super) fn operations(search: &mut Search<'_>) {
+    let len = |search: &Search<'_>| search.best().operations.as_ref().map_or(0, Vec::len);
+    search.edit(|case| {
+        for operation in case.operations.iter_mut().flatten() {
+            (operation.key, operation.lease) = (0, false);
+        }
+    });
+    if len(search) > MANY {
+        return;
+    }
+    for place in 0..len(search) {
+        let change = |search: &mut Search<'_>,
+                      change: &dyn Fn(&mut crate::case::PlannedOperation)| {
+            search.edit(|case| {
+                if let Some(operation) = case.operations.as_mut().and_then(|all| all.get_mut(place))
+                {
+                    change(operation);
+                }
+            })
+        };
+        change(search, &|operation| operation.lease = false);
+        change(search, &|operation| operation.key = 0);
+        change(search, &|operation| {
+            if operation.verb == Verb::Delete {
+                operation.verb = Verb::Put;
+            }
+        });
+        let at = search.best().operations.as_ref().map_or(0, |all| all[place].at);
+        for time in rounder(at) {
+            if change(search, &|operation| operation.at = time) {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounder_times_come_roundest_first_and_end_at_what_is_there() {
+        let millis = |list: &[u64]| list.iter().map(|ms| ms * MILLISECOND).collect::<Vec<u64>>();
+        assert_eq!(rounder(1_234_567_890), millis(&[1_200, 1_300, 1_230, 1_240, 1_234, 1_235]));
+        assert_eq!(rounder(1_230 * MILLISECOND), millis(&[1_200, 1_300]));
+        assert_eq!(rounder(1_200 * MILLISECOND), []);
+    }
+}

@@ -1,0 +1,82 @@
+//! Shrinking: what is left still fails, in the same way, and is small.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::{
+    oracle::Property,
+    profile::{MICROSECOND, Profile, SECOND},
+    run::{Options, replay},
+    world::Recipe,
+};
+
+/// A world whose nodes know of no drift, while clocks drift: its lease reads are stale at times.
+fn drifting() -> Case {
+    let mut case = Case::new(Recipe { profile: Profile::Leases, ..Recipe::new(183) });
+    case.settings.max_clock_drift_ppm = 0;
+    case
+}
+
+/// A group whose disks take an hour: it does not come back.
+fn stuck() -> Case {
+    let mut case = Case::new(Recipe { time: 3 * SECOND, ..Recipe::new(3) });
+    case.settings.write_time = 3_600 * SECOND;
+    case
+}
+
+fn shrunk(case: Case, jobs: usize) -> Shrunk {
+    let limits = Limits { go_on: &|| true, progress: &mut |_| {}, jobs };
+    shrink(case, limits).expect("the case fails")
+}
+
+#[test]
+fn a_stale_read_is_shrunk_to_little() {
+    let tries = AtomicU64::new(0);
+    let go_on = || tries.fetch_add(1, Ordering::Relaxed) < 600;
+    let limits = Limits { go_on: &go_on, progress: &mut |_| {}, jobs: 1 };
+    let found = shrink(drifting(), limits).expect("the case fails");
+    assert_eq!(found.violation.property(), Property::ReadIndex);
+    assert!(found.after.faults <= 10 && found.after.operations <= 20, "{}", found.after);
+    let again = replay(&found.case, Options::default());
+    assert_eq!(again.violation, Some(found.violation));
+}
+
+#[test]
+fn the_result_depends_on_nothing_but_the_case() {
+    assert_eq!(shrunk(stuck(), 1).case, shrunk(stuck(), 3).case);
+}
+
+#[test]
+fn what_needs_no_fault_is_shrunk_to_none() {
+    let found = shrunk(stuck(), 1);
+    assert_eq!(found.violation.property(), Property::Liveness);
+    assert_eq!((found.after.faults, found.after.nodes, found.after.clients), (0, 1, 1));
+}
+
+#[test]
+fn a_budget_ends_it_with_what_there_is() {
+    let limits = Limits { go_on: &|| false, progress: &mut |_| {}, jobs: 1 };
+    let found = shrink(drifting(), limits).expect("the case fails");
+    assert!(found.cut);
+    assert_eq!((found.before, found.tries), (found.after, 0));
+}
+
+#[test]
+fn what_does_not_fail_is_not_shrunk() {
+    let case = Case::new(Recipe { profile: Profile::Calm, time: SECOND, ..Recipe::new(1) });
+    let limits = Limits { go_on: &|| true, progress: &mut |_| {}, jobs: 1 };
+    assert!(shrink(case, limits).is_none());
+}
+
+#[test]
+fn operations_as_a_list_give_the_same_run() {
+    for (profile, seed) in Profile::ALL.into_iter().zip(0..) {
+        let mut case = Case::new(Recipe { profile, time: 3 * SECOND, ..Recipe::new(seed) });
+        let until = Some(case.settings.fault_time - 1_000 * MICROSECOND);
+        let options = Options { until, ..Options::default() };
+        let first = replay(&case, options);
+        case.operations = Some(first.begun.clone());
+        let second = replay(&case, options);
+        assert_eq!((first.hash, first.begun), (second.hash, second.begun), "{}", profile.name());
+    }
+}
