@@ -250,6 +250,7 @@ fn compare_rebuilt(log: &Log, twin: &Twin) {
         other.pop();
         other.push((LogId::new(last.term + 1, last.index), Payload::Noop));
         assert!(built(&other) != *log);
+        assert_ne!(hash(&built(&other)), hash(log));
         assert!(!matches(&other));
         assert!(!matches(others));
     }

@@ -1,5 +1,7 @@
 //! Entries that a decoder or a log store puts together: what follows what, and what does not.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use quorate_core::*;
 
 fn run(term: u64, index: u64, count: usize) -> Entries {
@@ -177,4 +179,36 @@ fn a_configuration_is_sorted_and_says_who_votes() {
     assert_eq!(many(256), Err(ConfigurationError::TooMany));
     let learners = (2..=257).map(learner);
     assert_eq!(Configuration::of([id(1)], [], learners, 1), Err(ConfigurationError::TooMany));
+}
+
+fn hash(item: &impl Hash) -> u64 {
+    let mut state = DefaultHasher::new();
+    item.hash(&mut state);
+    state.finish()
+}
+
+#[test]
+fn equal_entries_are_hashed_alike_however_they_lie_and_others_are_not() {
+    let whole = run(3, 5, 3);
+    let mut pieces = run(3, 5, 1);
+    pieces.extend(run(3, 6, 2)).expect("they follow");
+    assert_eq!((&whole, hash(&whole)), (&pieces, hash(&pieces)));
+    for other in [run(3, 5, 2), run(4, 5, 3), run(3, 6, 3), Entries::new()] {
+        assert_ne!((&whole, hash(&whole)), (&other, hash(&other)));
+    }
+    let list: Commands = commands(["a", "b"]);
+    assert_eq!(hash(&list), hash(&list.to_vec().into_iter().collect::<Commands>()));
+    assert_ne!(hash(&list), hash(&commands(["a", "c"])));
+    assert_eq!((list.len(), list.cost()), (2, 2 * (1 + entries::ENTRY_OVERHEAD_BYTES)));
+}
+
+#[test]
+fn they_are_told_by_their_names() {
+    let mut entries = run(3, 5, 2);
+    entries.extend(run(4, 7, 1)).expect("they follow");
+    assert_eq!(format!("{entries:?}"), "[5@3, 6@3, 7@4]");
+    assert_eq!(format!("{:?}", commands(["a"])), r#"[Command(b"a")]"#);
+    let runs: Vec<(LogId, usize)> =
+        entries.runs().map(|(first, payloads)| (first, payloads.len())).collect();
+    assert_eq!(runs, [(LogId::new(3, 5), 2), (LogId::new(4, 7), 1)]);
 }

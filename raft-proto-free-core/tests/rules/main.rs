@@ -14,3 +14,4 @@ mod restore;
 mod retain;
 #[cfg(feature = "serde")]
 mod serde;
+mod timers;
