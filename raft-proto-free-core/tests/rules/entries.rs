@@ -197,7 +197,7 @@ fn equal_entries_are_hashed_alike_however_they_lie_and_others_are_not() {
         assert_ne!((&whole, hash(&whole)), (&other, hash(&other)));
     }
     let list: Commands = commands(["a", "b"]);
-    assert_eq!(hash(&list), hash(&list.to_vec().into_iter().collect::<Commands>()));
+    assert_eq!(hash(&list), hash(&list.iter().cloned().collect::<Commands>()));
     assert_ne!(hash(&list), hash(&commands(["a", "c"])));
     assert_eq!((list.len(), list.cost()), (2, 2 * (1 + entries::ENTRY_OVERHEAD_BYTES)));
 }

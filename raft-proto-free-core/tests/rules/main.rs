@@ -4,6 +4,7 @@
 #[path = "../group/mod.rs"]
 mod group;
 
+mod answers;
 mod base;
 mod config;
 mod entries;

@@ -1,0 +1,102 @@
+//! What a follower answers, and when: never before it is durable, never twice for nothing.
+
+use crate::group::{Group, MS, id};
+use quorate_core::*;
+
+/// An append of `entries` entries of term 2 behind `prev`, and what is answered to it at once.
+fn append(group: &mut Group, term: u64, prev: (u64, u64), count: usize, round: u64) {
+    let prev = LogId::new(prev.0, prev.1);
+    let mut entries = Entries::new();
+    if count > 0 {
+        let list = commands(vec!["x"; count]);
+        entries.append(LogId::new(2, prev.index + 1), list).expect("it follows");
+    }
+    say(
+        group,
+        term,
+        AppendRequest { prev, commit: 0, round, promise: 100 * MS, quiesce: false, entries },
+    );
+}
+
+fn say(group: &mut Group, term: u64, request: AppendRequest) {
+    let message = Message { term, body: Body::AppendRequest(request) };
+    let leader = if term == 2 { 2 } else { 3 };
+    group.step(1, Input::Receive { from: id(leader), message });
+}
+
+/// The matches that node 1 has answered since the last call, with their rounds.
+fn answers(group: &mut Group) -> Vec<(u64, u64)> {
+    let said = std::mem::take(&mut group.wire).into_iter();
+    let matches = said.filter_map(|(_, _, message)| match message.body {
+        Body::AppendAnswer(AppendAnswer {
+            round,
+            outcome: AppendOutcome::Matched { index },
+            ..
+        }) => Some((index, round)),
+        _ => None,
+    });
+    matches.collect()
+}
+
+#[test]
+fn a_round_is_confirmed_once() {
+    let mut group = Group::new(3);
+    append(&mut group, 2, (1, 1), 0, 1);
+    assert_eq!(answers(&mut group), [(1, 1)]);
+    append(&mut group, 2, (1, 1), 0, 1);
+    assert_eq!(answers(&mut group), [], "it says nothing new");
+    append(&mut group, 2, (1, 1), 0, 2);
+    assert_eq!(answers(&mut group), [(1, 2)]);
+}
+
+#[test]
+fn a_match_that_grows_is_told_also_in_a_round_that_was_answered() {
+    let mut group = Group::new(3);
+    append(&mut group, 2, (1, 1), 2, 1);
+    assert_eq!(answers(&mut group), [(3, 1)]);
+    append(&mut group, 3, (1, 1), 0, 1);
+    // At once that it follows, and what matches once the term is durable.
+    assert_eq!(answers(&mut group), [(0, 1), (1, 1)]);
+    append(&mut group, 3, (2, 3), 0, 1);
+    assert_eq!(answers(&mut group), [(3, 1)]);
+    append(&mut group, 3, (1, 1), 0, 1);
+    assert_eq!(answers(&mut group), [], "nothing goes back");
+}
+
+#[test]
+fn entries_that_are_durable_already_are_answered_at_once() {
+    let mut group = Group::new(3);
+    append(&mut group, 2, (1, 1), 2, 1);
+    assert_eq!(answers(&mut group), [(3, 1)]);
+    group.hold_writes(1);
+    append(&mut group, 2, (1, 1), 2, 1);
+    assert_eq!(answers(&mut group), [(3, 1)], "whoever repeats them may have lost the answer");
+    append(&mut group, 2, (1, 1), 1, 1);
+    assert_eq!(answers(&mut group), [(3, 1)]);
+    append(&mut group, 2, (1, 1), 3, 1);
+    assert_eq!(answers(&mut group), [], "the last of them is new");
+    append(&mut group, 2, (1, 1), 2, 2);
+    assert_eq!(answers(&mut group), [], "what was shown since is not durable");
+    group.release_writes(1);
+    assert_eq!(answers(&mut group), [(4, 2)]);
+}
+
+#[test]
+fn a_longer_promise_is_made_once_it_is_durable() {
+    let mut group = Group::new(3);
+    append(&mut group, 2, (1, 1), 2, 1);
+    answers(&mut group);
+    group.hold_writes(1);
+    let repeated = || {
+        let mut entries = Entries::new();
+        entries.append(LogId::new(2, 2), commands(["x", "x"])).expect("in order");
+        let prev = LogId::new(1, 1);
+        AppendRequest { prev, commit: 0, round: 2, promise: 150 * MS, quiesce: false, entries }
+    };
+    say(&mut group, 2, repeated());
+    assert_eq!(answers(&mut group), [], "the promise is not durable yet");
+    say(&mut group, 2, AppendRequest { entries: Entries::new(), ..repeated() });
+    assert_eq!(answers(&mut group), [], "nor is it now");
+    group.release_writes(1);
+    assert_eq!(answers(&mut group), [(3, 2)]);
+}
