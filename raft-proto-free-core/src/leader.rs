@@ -192,8 +192,9 @@ impl Raft {
     fn notify_straggler(&mut self, id: NodeId, out: &mut Vec<Action>) {
         let commit = self.commit;
         let Role::Leader(leader) = &mut self.role else { return };
-        let will_be_told = leader.notify_due.is_some() && self.config.commit_notify_delay > 0;
-        if !will_be_told && leader.peer(id).is_some_and(|peer| peer.lags_behind(commit)) {
+        if leader.notify_due.is_none()
+            && leader.peer(id).is_some_and(|peer| peer.lags_behind(commit))
+        {
             self.notify_commit(out);
         }
     }

@@ -100,3 +100,74 @@ fn a_longer_promise_is_made_once_it_is_durable() {
     group.release_writes(1);
     assert_eq!(answers(&mut group), [(3, 2)]);
 }
+
+/// What node 2 says to node 1, which leads.
+fn answer(group: &mut Group, round: u64, outcome: AppendOutcome) {
+    let term = group.status(1).term;
+    let answer = AppendAnswer { round, priority: 100, outcome };
+    let message = Message { term, body: Body::AppendAnswer(answer) };
+    group.step(1, Input::Receive { from: id(2), message });
+}
+
+/// Node 1 leads; everybody has everything. With its newest round and its last index.
+fn led(delay: u64) -> (Group, u64, u64) {
+    let mut group = Group::with_config(3, |config| config.commit_notify_delay = delay);
+    group.elect(1);
+    group.pass(50);
+    let status = group.status(1);
+    let round = status.peers.iter().map(|peer| peer.round).max().unwrap_or(0);
+    let last = status.log.last().index;
+    (group, round, last)
+}
+
+#[test]
+fn answers_that_claim_what_was_never_sent_are_dropped() {
+    let (mut group, round, last) = led(0);
+    let before = group.status(1).drops.contradictory;
+    let wrong = [
+        (round, AppendOutcome::Matched { index: last + 1 }),
+        (round, AppendOutcome::SnapshotWanted { beyond: last + 1 }),
+        (round + 1, AppendOutcome::Matched { index: last }),
+    ];
+    let count = wrong.len() as u64;
+    for (round, outcome) in wrong {
+        let peers = group.status(1).peers.to_vec();
+        answer(&mut group, round, outcome);
+        assert_eq!(group.status(1).peers, peers);
+    }
+    assert_eq!(group.status(1).drops.contradictory, before + count);
+    answer(&mut group, round, AppendOutcome::Matched { index: last });
+    assert_eq!(group.status(1).drops.contradictory, before + count);
+}
+
+#[test]
+fn a_wish_for_a_snapshot_costs_an_entry_once_a_round() {
+    let (mut group, round, last) = led(0);
+    let beyond = last;
+    answer(&mut group, round, AppendOutcome::SnapshotWanted { beyond });
+    assert_eq!(group.status(1).log.last().index, last, "the round was answered before");
+    group.wire.clear();
+    group.read(1, 11);
+    for _ in 0..3 {
+        answer(&mut group, round + 1, AppendOutcome::SnapshotWanted { beyond });
+        assert_eq!(group.status(1).log.last().index, last + 1);
+    }
+}
+
+#[test]
+fn a_straggler_hears_of_the_commit_index_after_the_delay() {
+    let (mut group, _, _) = led(5 * MS);
+    group.cut(1, 3);
+    group.propose(1, "x");
+    group.pass(6);
+    assert_eq!(group.status(2).commit, group.status(1).commit, "by itself, after the delay");
+    assert!(group.status(3).commit < group.status(1).commit);
+    // Its answer to a heartbeat shows that it is back.
+    group.heal();
+    let due = group.due(1).expect("a heartbeat");
+    group.now = due;
+    group.step(1, Input::Tick);
+    group.settle();
+    group.pass(6);
+    assert_eq!(group.status(3).commit, group.status(1).commit);
+}

@@ -9,6 +9,7 @@ mod base;
 mod config;
 mod entries;
 mod forward;
+mod installs;
 mod log_reads;
 mod quiet;
 mod refusals;
