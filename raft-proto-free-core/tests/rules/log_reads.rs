@@ -143,3 +143,21 @@ fn an_answer_about_what_was_discarded_since_leads_to_a_snapshot() {
     group.pass(100);
     assert_eq!(group.status(3).applied, group.status(1).applied, "by a snapshot");
 }
+
+#[test]
+fn what_was_read_for_a_peer_that_has_it_by_now_is_not_sent() {
+    let mut group = lagging();
+    group.member(1).hold_log_reads = true;
+    group.heal();
+    group.pass(60);
+    assert_eq!(asks(&group), 1);
+    let status = group.status(1);
+    let (term, last) = (status.term, status.log.last().index);
+    let round = status.peers[1].round;
+    let outcome = AppendOutcome::Matched { index: last };
+    let body = Body::AppendAnswer(AppendAnswer { round, priority: 100, outcome });
+    group.step(1, Input::Receive { from: id(3), message: Message { term, body } });
+    group.wire.clear();
+    group.release_log_reads(1);
+    assert_eq!(group.on_wire(1, 3), [], "it holds all of it");
+}

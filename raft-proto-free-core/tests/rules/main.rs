@@ -8,13 +8,16 @@ mod answers;
 mod base;
 mod config;
 mod entries;
+mod forms;
 mod forward;
 mod installs;
 mod log_reads;
+mod probes;
 mod quiet;
 mod refusals;
 mod restore;
 mod retain;
+mod roles;
 #[cfg(feature = "serde")]
 mod serde;
 mod timers;
