@@ -8,6 +8,7 @@ mod answers;
 mod base;
 mod config;
 mod entries;
+mod flow;
 mod forms;
 mod forward;
 mod installs;

@@ -16,7 +16,7 @@ fn members() -> Arc<Configuration> {
     let id = NodeId::of;
     let promotion = Promotion::WhenCaughtUp { max_lag: 3 };
     let learners = [Learner { id: id(4), promotion }];
-    Arc::new(Configuration::of([id(1), id(2)], [id(1), id(3)], learners, 1).expect("sound"))
+    Arc::new(Configuration::of([id(1), id(2)], [id(1), id(3)], learners, 9).expect("sound"))
 }
 
 fn log() -> Entries {
