@@ -171,3 +171,23 @@ fn a_straggler_hears_of_the_commit_index_after_the_delay() {
     group.pass(6);
     assert_eq!(group.status(3).commit, group.status(1).commit);
 }
+
+#[test]
+fn a_write_that_makes_nothing_new_durable_is_no_news_for_the_leader() {
+    let mut group = Group::new(3);
+    group.elect(2);
+    group.pass(50);
+    group.wire.clear();
+    group.snapshot(1);
+    assert!(group.status(1).snapshot.is_some());
+    assert_eq!(answers(&mut group), []);
+    // Part of what is shown becomes durable: that is told, though it is not all.
+    let last = group.status(1).log.last();
+    group.hold_writes(1);
+    append(&mut group, 2, (last.term, last.index), 1, 90);
+    append(&mut group, 2, (last.term, last.index + 1), 1, 90);
+    let first = group.members[&1].disk.pending[0].seq;
+    assert_eq!(answers(&mut group), []);
+    group.step(1, Input::Written { seq: first });
+    assert_eq!(answers(&mut group), [(last.index + 1, 90)]);
+}
