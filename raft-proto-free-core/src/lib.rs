@@ -93,8 +93,6 @@
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
 
 pub mod action;
 pub mod config;
@@ -118,6 +116,8 @@ mod durability;
 mod fingerprint;
 mod follower;
 mod forward;
+#[cfg(test)]
+mod hashed;
 mod inspect;
 mod leader;
 mod lease;

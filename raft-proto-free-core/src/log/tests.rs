@@ -1,8 +1,6 @@
 //! The log beside a dumb twin: a list of entries, of which the last ones are in memory.
 
 use alloc::{sync::Arc, vec, vec::Vec};
-use core::hash::{Hash, Hasher};
-use std::hash::DefaultHasher;
 
 use proptest::prelude::*;
 
@@ -11,6 +9,7 @@ use crate::{
     batch::{Batch, Commands},
     configuration::Configuration,
     entries::{Entries, Payload},
+    hashed::hash,
     summary::LogSummary,
     types::{Index, LogId, NodeId, Term},
 };
@@ -211,12 +210,6 @@ fn compare_search(summary: &LogSummary, twin: &Twin, index: Index) {
         let found = summary.last_not_beyond(LogId::new(term, index));
         assert_eq!(found, expected.unwrap_or(twin.base));
     }
-}
-
-fn hash(item: &impl Hash) -> u64 {
-    let mut state = DefaultHasher::new();
-    item.hash(&mut state);
-    state.finish()
 }
 
 /// A log with the same entries, one batch each, is equal; one with another last entry is not.

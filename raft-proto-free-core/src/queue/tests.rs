@@ -1,12 +1,11 @@
 //! The queue beside the standard one.
 
 use alloc::{collections::VecDeque, vec::Vec};
-use core::hash::{Hash, Hasher};
-use std::hash::DefaultHasher;
 
 use proptest::prelude::*;
 
 use super::Queue;
+use crate::hashed::hash;
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
@@ -65,12 +64,6 @@ fn both(queue: &mut Queue<u8>, twin: &mut VecDeque<u8>, what: Operation) {
             assert_eq!(queue.items.is_none(), twin.is_empty());
         }
     }
-}
-
-fn hash(item: &impl Hash) -> u64 {
-    let mut state = DefaultHasher::new();
-    item.hash(&mut state);
-    state.finish()
 }
 
 proptest! {
