@@ -107,3 +107,54 @@ impl Hash for Aside {
         self.things().hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hashed::hash;
+
+    fn with(change: impl Fn(&mut Aside)) -> Aside {
+        let mut aside = Aside::default();
+        change(&mut aside);
+        aside
+    }
+
+    #[test]
+    fn it_rests_where_there_is_nothing_and_keeps_what_there_is() {
+        let keep = Retain { entries: 1, bytes: 2 };
+        let mut something = with(|aside| aside.set_retain(keep));
+        something.rest();
+        assert_eq!(something.retain(), Some(keep));
+        let mut nothing = with(|aside| aside.open_lease(5));
+        nothing.close_lease();
+        assert!(nothing.0.is_some());
+        nothing.rest();
+        assert!(nothing.0.is_none());
+    }
+
+    #[test]
+    fn what_is_equal_is_hashed_alike_and_nothing_else_is() {
+        let mut closed = with(|aside| aside.open_lease(5));
+        closed.close_lease();
+        let empty = Aside::default();
+        assert!(closed == empty);
+        assert_eq!(hash(&closed), hash(&empty));
+        let open = with(|aside| aside.open_lease(5));
+        assert!(open != empty);
+        assert_ne!(hash(&open), hash(&empty));
+    }
+
+    #[test]
+    fn the_end_of_a_lease_moves() {
+        let mut aside = with(|aside| aside.open_lease(5));
+        aside.open_lease(3);
+        assert_eq!(aside.lease_open_until(), 5, "an earlier end changes nothing");
+        aside.prolong_lease(2);
+        assert_eq!(aside.lease_open_until(), 7);
+        aside.shift_lease(|until| until + 10);
+        assert_eq!(aside.lease_open_until(), 17);
+        aside.close_lease();
+        aside.prolong_lease(2);
+        assert_eq!(aside.lease_open_until(), 0, "what is closed stays closed");
+    }
+}

@@ -32,6 +32,10 @@ fn configurations_entries_and_summaries_come_back() {
     comes_back(&*members());
     comes_back(&Configuration::new([NodeId::of(7)]));
     comes_back(&Configuration::EMPTY);
+    let nobody = serde_json::to_string(&Configuration::EMPTY).expect("it can be written");
+    let nobody = nobody.replace(r#""protocol":1"#, r#""protocol":7"#);
+    let read: Configuration = serde_json::from_str(&nobody).expect("it can be read");
+    assert_eq!((read.voters(), read.protocol()), (&[][..], 7));
     comes_back(&log());
     comes_back(&Entries::new());
     comes_back(&LogSummary::of(LogId::ZERO, &log()));
