@@ -77,3 +77,35 @@ fn another_entry_at_the_base_proves_two_histories() {
     assert_eq!(append((1, 2), &[(4, 3, 4)]), diverged((3, 5), (4, 5)));
     assert_eq!(append((2, 5), &[(4, 6, 1)]), diverged((3, 5), (2, 5)));
 }
+
+#[test]
+fn a_leader_that_unsays_what_it_showed_is_not_believed() {
+    let mut raft = follower();
+    let mut said = 0;
+    let mut say = |input: Input| {
+        raft.step(Event { at: Timestamp(0), input });
+        raft.check().expect("sound");
+        let (status, before) = (raft.status(), said);
+        said = status.drops.contradictory;
+        assert!(!status.halted);
+        (status.log.last(), said - before)
+    };
+    let append = |prev: (u64, u64), entry: Option<(u64, u64)>| {
+        let mut entries = Entries::new();
+        if let Some((term, index)) = entry {
+            entries.append(LogId::new(term, index), commands(["y"])).expect("in order");
+        }
+        let prev = LogId::new(prev.0, prev.1);
+        let (commit, round, promise) = (0, 1, 100 * MS);
+        let request = AppendRequest { prev, commit, round, promise, quiesce: false, entries };
+        let message = Message { term: 5, body: Body::AppendRequest(request) };
+        Input::Receive { from: id(2), message }
+    };
+    let shown = LogId::new(4, 7);
+    assert_eq!(say(append((4, 6), Some((4, 7)))), (shown, 0));
+    assert_eq!(say(append((5, 7), None)), (shown, 1), "another entry before the new ones");
+    assert_eq!(say(append((4, 6), Some((5, 7)))), (shown, 1), "another entry in its place");
+    let configuration = Arc::new(Configuration::new([1, 2, 3].map(id)));
+    let meta = Arc::new(SnapshotMeta { last: LogId::new(5, 7), configuration });
+    assert_eq!(say(Input::SnapshotReceived { term: 5, meta }), (shown, 1), "or a snapshot of it");
+}
