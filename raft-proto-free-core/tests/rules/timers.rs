@@ -97,3 +97,18 @@ fn heartbeat_of_9() -> AppendRequest {
         entries: Entries::new(),
     }
 }
+
+#[test]
+fn each_wait_is_drawn_anew() {
+    let mut group = Group::new(3);
+    group.isolate(1);
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        group.campaign(1);
+        group.wire.clear();
+        waits.push(group.due(1).expect("it will stand again") - group.now);
+    }
+    waits.sort_unstable();
+    waits.dedup();
+    assert_eq!(waits.len(), 20);
+}
