@@ -1,6 +1,6 @@
 //! Every internal invariant, in one place. Tests and the simulator call it after each step.
 
-use crate::{raft::Raft, role::Role};
+use crate::{log_read::Purpose, raft::Raft, role::Role};
 
 /// An internal invariant is broken: a defect of this crate, never of a peer or an embedder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,7 +106,14 @@ impl Raft {
             }
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => true,
         };
-        leads && self.unapplied_bytes == self.unapplied.iter().map(|(_, cost)| cost).sum::<u64>()
+        // Whoever leads no more reads for nobody; what is applied is committed, and stays in the log.
+        let reads = self.log_reads.iter().all(|read| match read.purpose {
+            Purpose::Apply => read.through <= self.commit,
+            Purpose::Peer(_) => matches!(self.role, Role::Leader(_)),
+        });
+        leads
+            && reads
+            && self.unapplied_bytes == self.unapplied.iter().map(|(_, cost)| cost).sum::<u64>()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct LogRead {
     number: u64,
     from: Index,
-    through: Index,
+    pub(crate) through: Index,
     pub(crate) purpose: Purpose,
 }
 
@@ -65,7 +65,7 @@ impl Raft {
             |read: &LogRead| token.incarnation == self.incarnation && read.number == token.number;
         let place = self.log_reads.iter().position(is_this);
         let Some(read) = place.and_then(|place| self.log_reads.remove(place)) else {
-            // Of an earlier life, or about entries that were replaced since.
+            // Of an earlier life, or of use to nobody any more.
             self.drops.count(Drop::LogRead);
             return;
         };
@@ -121,10 +121,5 @@ impl Raft {
         self.unapplied.push_back((last.index, entries.cost()));
         self.unapplied_bytes += entries.cost();
         out.push(Action::Apply { entries });
-    }
-
-    /// Entries at or behind `from` are replaced: what the store says of them is of no use.
-    pub(crate) fn forget_log_reads(&mut self, from: Index) {
-        self.log_reads.retain(|read| read.through < from);
     }
 }

@@ -284,7 +284,6 @@ impl Raft {
     /// Removes every entry at or behind `from`, in memory and in this step's write.
     pub(crate) fn truncate_from(&mut self, from: Index) {
         self.log.truncate_from(from);
-        self.forget_log_reads(from);
         self.draft.due = true;
         self.draft.from = self.draft.from.min(from);
     }

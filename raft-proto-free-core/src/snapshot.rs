@@ -138,7 +138,8 @@ impl Raft {
             // raft:7 a log that does not hold the snapshot's last entry goes as a whole.
             let from = self.log.base().index + 1;
             self.log.discard_through(last);
-            self.forget_log_reads(0);
+            // Read back to be applied, which the snapshot does now.
+            self.log_reads.clear();
             self.draft.from = self.draft.from.min(from);
             self.draft.discard_through = last.index;
         }

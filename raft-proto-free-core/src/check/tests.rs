@@ -9,6 +9,7 @@ use crate::{
     configuration::Configuration,
     entries::commands,
     event::{Event, Input},
+    log_read::Purpose,
     persisted::Persisted,
     raft::Raft,
     role::{Leader, Role},
@@ -150,6 +151,21 @@ fn what_is_under_way_is_counted_again() {
     let wrong = Err(Violation::Accounting);
     assert_eq!(broken(|raft| memory(raft).uncommitted_bytes += 1), wrong);
     assert_eq!(broken(|raft| raft.unapplied_bytes += 1), wrong);
+    let reading = |through: u64, purpose: Purpose| {
+        broken(|raft| {
+            let mut out = alloc::vec::Vec::new();
+            raft.commit = 1;
+            raft.log_reads.clear();
+            raft.read_log(1, 1, 100, purpose, &mut out);
+            raft.log_reads.iter_mut().for_each(|read| read.through = through);
+            if !matches!(purpose, Purpose::Apply) {
+                raft.become_follower(2, None, &mut out);
+            }
+        })
+    };
+    assert_eq!(reading(1, Purpose::Apply), Ok(()));
+    assert_eq!(reading(2, Purpose::Apply), wrong);
+    assert_eq!(reading(1, Purpose::Peer(NodeId::of(2))), Ok(()), "given up with the leadership");
     let halted = |raft: &mut Raft| {
         raft.unapplied_bytes += 1;
         raft.halted = true;

@@ -194,12 +194,12 @@ fn equal_entries_are_hashed_alike_however_they_lie_and_others_are_not() {
     pieces.extend(run(3, 6, 2)).expect("they follow");
     assert_eq!((&whole, hash(&whole)), (&pieces, hash(&pieces)));
     for other in [run(3, 5, 2), run(4, 5, 3), run(3, 6, 3), Entries::new()] {
-        assert_ne!((&whole, hash(&whole)), (&other, hash(&other)));
+        assert_ne!(hash(&whole), hash(&other), "{other:?}");
     }
     let list: Commands = commands(["a", "b"]);
     assert_eq!(hash(&list), hash(&list.iter().cloned().collect::<Commands>()));
     let other = commands(["a", "c"]);
-    assert_ne!((&list, hash(&list)), (&other, hash(&other)));
+    assert_ne!(hash(&list), hash(&other));
     assert!(list != other && list == commands(["a", "b"]));
     assert_eq!((list.len(), list.cost()), (2, 2 * (1 + entries::ENTRY_OVERHEAD_BYTES)));
 }
@@ -209,6 +209,7 @@ fn they_are_told_by_their_names() {
     let mut entries = run(3, 5, 2);
     entries.extend(run(4, 7, 1)).expect("they follow");
     assert_eq!(format!("{entries:?}"), "[5@3, 6@3, 7@4]");
+    assert_eq!(format!("{:?} {}", NodeId::of(7), NodeId::of(7)), "n7 7");
     assert_eq!(format!("{:?}", commands(["a"])), r#"[Command(b"a")]"#);
     let runs: Vec<(LogId, usize)> =
         entries.runs().map(|(first, payloads)| (first, payloads.len())).collect();

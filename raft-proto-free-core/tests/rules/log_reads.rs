@@ -70,7 +70,9 @@ fn what_is_read_to_be_applied_is_applied_whoever_leads() {
     group.campaign(1);
     group.campaign(1);
     group.heal();
+    let stale = group.status(1).drops.stale_log_reads;
     group.release_log_reads(1);
+    assert_eq!(group.status(1).drops.stale_log_reads, stale, "the answer is of use");
     group.pass(200);
     assert!(group.status(1).applied > applied);
     assert_eq!(group.status(1).applied, group.status(1).commit);
@@ -160,4 +162,26 @@ fn what_was_read_for_a_peer_that_has_it_by_now_is_not_sent() {
     group.wire.clear();
     group.release_log_reads(1);
     assert_eq!(group.on_wire(1, 3), [], "it holds all of it");
+}
+
+#[test]
+fn what_a_peer_lacks_is_read_piece_by_piece_without_waiting() {
+    let mut group = Group::with_config(3, |config| {
+        config.cache_bytes = 0;
+        config.max_message_bytes = 1024;
+        config.max_inflight_messages = 1;
+    });
+    group.elect(1);
+    group.pass(10);
+    group.cut(1, 3);
+    group.cut(2, 3);
+    for _ in 0..10 {
+        group.propose(1, &"x".repeat(900));
+        group.settle();
+    }
+    group.pass(50);
+    group.heal();
+    // One round finds where the logs agree; all else follows from answers alone.
+    group.pass(group.raft(1).config().heartbeat_interval / MS);
+    assert_eq!(group.status(3).log.last(), group.status(1).log.last());
 }

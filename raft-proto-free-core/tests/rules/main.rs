@@ -8,6 +8,7 @@ mod answers;
 mod base;
 mod config;
 mod entries;
+mod fingerprints;
 mod flow;
 mod forms;
 mod forward;
