@@ -93,6 +93,7 @@ impl Raft {
                     && peer.next_index <= last + 1
                     && peer.round <= leader.round
                     && peer.lease_contact <= peer.contact
+                    && peer.is_accounting_sound()
                     && peer.seat == self.configuration().seat(peer.id)
             })
             && leader.seat == self.configuration().seat(self.config.node)

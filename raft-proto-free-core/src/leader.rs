@@ -212,7 +212,7 @@ impl Raft {
             // raft:7 what it would need next is in no log any more, whatever was under way to it.
             self.send_snapshot(from, out);
         } else if peer.is_current_conflict(rejected) {
-            peer.probe_from(next.min(rejected).max(base + 1));
+            peer.probe_from(next.min(rejected));
         }
     }
 

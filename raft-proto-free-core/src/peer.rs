@@ -148,7 +148,7 @@ impl Peer {
         match self.flow {
             // The probe may go again, from where it was.
             Flow::Probe { .. } => self.flow = Flow::Probe { sent: None },
-            Flow::Replicate => self.probe_from(self.match_index + 1),
+            Flow::Replicate => self.probe_from(0),
             // The question for a snapshot may go again with the next round.
             Flow::Snapshot { .. } => self.flow = Flow::Snapshot { asked: 0 },
         }
@@ -160,7 +160,8 @@ impl Peer {
         self.flow = Flow::Snapshot { asked: now };
     }
 
-    /// Goes back to find where the logs agree, from `next_index` on.
+    /// Goes back to find where the logs agree: from `next_index` on, or from behind what the peer is
+    /// known to hold.
     pub(crate) fn probe_from(&mut self, next_index: Index) {
         self.next_index = next_index.max(self.match_index + 1);
         self.flow = Flow::Probe { sent: None };
@@ -173,5 +174,82 @@ impl Peer {
         if matches!(self.flow, Flow::Probe { sent: Some(sent) } if sent < round) {
             self.flow = Flow::Probe { sent: None };
         }
+    }
+
+    /// Whether the bytes under way are counted rightly.
+    pub(crate) fn is_accounting_sound(&self) -> bool {
+        self.inflight_bytes == self.inflight.iter().map(|append| append.cost).sum::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Its log agrees with ours through 5, and entries through 8 are under way.
+    fn peer() -> Peer {
+        let mut peer = Peer::new(NodeId::of(2), Seat::default(), 6);
+        peer.matched(5);
+        peer.sent(7, 100, 1);
+        peer.sent(8, 50, 2);
+        peer
+    }
+
+    #[test]
+    fn what_is_under_way_is_counted_until_it_has_arrived() {
+        let mut peer = peer();
+        for (match_index, bytes) in [(6, 150), (7, 50), (8, 0)] {
+            peer.matched(match_index);
+            assert_eq!((peer.inflight_bytes, peer.is_accounting_sound()), (bytes, true));
+        }
+        peer.inflight_bytes += 1;
+        assert!(!peer.is_accounting_sound());
+    }
+
+    #[test]
+    fn a_refusal_is_current_between_what_it_holds_and_what_comes_next() {
+        let peer = peer();
+        let current: Vec<Index> = (0..12).filter(|&at| peer.is_current_conflict(at)).collect();
+        assert_eq!(current, [6, 7, 8]);
+        let mut probed = peer.clone();
+        probed.probe_from(7);
+        assert!((0..12).filter(|&at| probed.is_current_conflict(at)).eq([6]));
+        probed.await_snapshot(9, 1);
+        assert!(!(0..12).any(|at| probed.is_current_conflict(at)));
+    }
+
+    #[test]
+    fn an_answer_to_a_later_round_frees_a_lost_probe() {
+        let mut peer = peer();
+        peer.probe_from(7);
+        peer.sent(9, 10, 4);
+        for (round, may_send) in [(3, false), (4, false), (5, true)] {
+            peer.resume_probe(round);
+            assert_eq!(peer.may_send(1, 1), may_send, "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_ends_with_the_match_that_it_brings() {
+        let mut peer = peer();
+        peer.await_snapshot(9, 1);
+        assert_eq!((peer.next_index, peer.may_send(1, 1)), (10, false));
+        peer.matched(8);
+        assert_eq!(peer.flow, Flow::Snapshot { asked: 1 });
+        peer.matched(9);
+        assert_eq!(peer.flow, Flow::Replicate);
+    }
+
+    #[test]
+    fn whoever_is_unreachable_is_probed_from_what_it_holds() {
+        let mut peer = peer();
+        peer.unreachable();
+        assert_eq!((peer.next_index, peer.flow), (6, Flow::Probe { sent: None }));
+        assert!(peer.is_accounting_sound());
+        peer.sent(7, 10, 1);
+        peer.unreachable();
+        assert_eq!(peer.flow, Flow::Probe { sent: None }, "it may go again");
     }
 }

@@ -75,13 +75,9 @@ impl Raft {
     /// one while none is under way, so that one round serves all that came meanwhile.
     pub(crate) fn confirm_reads(&mut self, out: &mut Vec<Action>) {
         let commit = self.commit;
-        let Role::Leader(leader) = &mut self.role else { return };
+        let Role::Leader(leader) = &self.role else { return };
         if leader.reads.is_empty() {
             return;
-        }
-        if leader.peers.is_empty() {
-            // A group of one is its own quorum.
-            leader.round += 1;
         }
         // raft:8 until an entry of this term is committed, the commit index may lag behind.
         if commit >= leader.term_start {

@@ -206,3 +206,26 @@ fn only_the_leader_that_was_asked_answers_and_only_that_question() {
     answer(&mut group, 2, 1, 2, token, 1);
     assert_eq!(answers(&mut group, 2), [], "once");
 }
+
+#[test]
+fn a_question_of_a_later_term_ends_a_leadership() {
+    for (term, leads) in [(2, true), (3, false)] {
+        let mut group = led();
+        let token = Token { incarnation: 1, number: 9 };
+        let request = ReadRequest { token, consistency: Consistency::Linearizable };
+        let message = Message { term, body: Body::ReadRequest(request) };
+        group.step(1, Input::Receive { from: id(2), message });
+        assert_eq!((group.leads(1), group.status(1).term), (leads, term));
+    }
+}
+
+#[test]
+fn a_lone_node_answers_a_read_in_the_same_step() {
+    let mut group = Group::new(1);
+    group.pass(1);
+    for request in 7..9 {
+        let actions =
+            group.step(1, Input::Read { request, consistency: Consistency::Linearizable });
+        assert!(actions.iter().any(|action| matches!(action, Action::ReadReady { .. })));
+    }
+}

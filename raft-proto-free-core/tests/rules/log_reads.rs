@@ -185,3 +185,18 @@ fn what_a_peer_lacks_is_read_piece_by_piece_without_waiting() {
     group.pass(group.raft(1).config().heartbeat_interval / MS);
     assert_eq!(group.status(3).log.last(), group.status(1).log.last());
 }
+
+#[test]
+fn what_is_to_be_applied_is_asked_for_once() {
+    let mut group = lagging();
+    group.crash(1);
+    group.restart_with(1, Config { cache_bytes: 0, ..crate::group::config(1) });
+    group.member(1).hold_log_reads = true;
+    group.elect(2);
+    group.pass(60);
+    assert!(group.status(1).commit > group.status(1).applied);
+    assert_eq!(asks(&group), 1);
+    group.release_log_reads(1);
+    group.pass(10);
+    assert_eq!(group.status(1).applied, group.status(1).commit);
+}

@@ -13,6 +13,7 @@ mod flow;
 mod forms;
 mod forward;
 mod installs;
+mod leases;
 mod log_reads;
 mod probes;
 mod quiet;
