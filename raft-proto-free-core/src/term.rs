@@ -133,3 +133,37 @@ impl Raft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use crate::{
+        config::Config,
+        configuration::Configuration,
+        persisted::Persisted,
+        raft::Raft,
+        types::{NodeId, Timestamp},
+    };
+
+    #[test]
+    fn the_ends_of_what_is_drawn_lie_above_the_timeout_and_at_its_double() {
+        let configuration = Arc::new(Configuration::new([1, 2, 3].map(NodeId::of)));
+        let persisted = Persisted::Bootstrap { configuration, incarnation: 1 };
+        let config = Config::new(NodeId::of(1), 7);
+        let timeout = config.election_timeout;
+        let mut raft = Raft::restore(config, persisted, Timestamp(0)).expect("a sound start");
+        let now = raft.clock.now();
+        // A draw may be of a time when the timeout was longer.
+        for (jitter, wait) in [
+            (0, timeout + 1),
+            (1, timeout + 2),
+            (timeout - 1, 2 * timeout),
+            (timeout * 3, 2 * timeout),
+        ] {
+            raft.jitter = jitter;
+            raft.reset_election_timer();
+            assert_eq!(raft.election_due - now, wait, "{jitter}");
+        }
+    }
+}

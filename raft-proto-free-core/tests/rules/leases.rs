@@ -47,6 +47,20 @@ fn a_lease_that_is_not_there_is_not_taken_back() {
     assert_eq!(leases(&group.step(1, Input::Tick)), NONE);
     let config = Config { election_timeout: 200 * MS, ..group.raft(1).config().clone() };
     assert_eq!(leases(&group.step(1, Input::Reconfigure { config: config.into() })), NONE);
+    assert_eq!(leases(&group.step(1, Input::Transfer { request: 3, to: Some(id(2)) })), NONE);
+}
+
+#[test]
+fn a_lease_is_over_at_its_last_moment() {
+    for late in [0, 1] {
+        let mut group = publishing(3, true);
+        group.isolate(1);
+        let until = group.status(1).lease_until.expect("it has a lease");
+        group.now = until.0 - group.members[&1].skew - 1 + late;
+        group.step(1, Input::Tick);
+        assert!(group.leads(1));
+        assert_eq!(group.status(1).lease_until.is_some(), late == 0);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod fingerprints;
 mod flow;
 mod forms;
 mod forward;
+mod handing;
 mod installs;
 mod leases;
 mod log_reads;

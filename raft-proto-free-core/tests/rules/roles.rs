@@ -44,3 +44,21 @@ fn every_change_is_told_once() {
     group.step(3, Input::Receive { from: id(2), message });
     assert_eq!(changes(&mut group, 3), [(RoleKind::Follower, 9, None)], "another term");
 }
+
+#[test]
+fn a_candidate_stays_one_whoever_else_stands_in_its_term() {
+    let mut group = Group::new(3);
+    group.isolate(1);
+    group.campaign(1);
+    // The pre-vote of node 2 lets it stand.
+    group.heal();
+    while group.status(1).role != RoleKind::Candidate {
+        assert!(group.deliver_one());
+    }
+    let term = group.status(1).term;
+    let campaign = Token { incarnation: 1, number: 1 };
+    let request = VoteRequest { last: LogId::new(9, 9), campaign, transfer: false };
+    let message = Message { term, body: Body::VoteRequest(request) };
+    group.step(1, Input::Receive { from: id(3), message });
+    assert_eq!((group.status(1).role, group.status(1).term), (RoleKind::Candidate, term));
+}
