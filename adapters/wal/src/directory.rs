@@ -31,13 +31,14 @@ impl DirectoryDisk {
     pub fn open(path: impl AsRef<Path>) -> Result<DirectoryDisk, WalError> {
         let path = path.as_ref().to_path_buf();
         let shown = path.display();
-        fs::create_dir_all(&path).map_err(WalError::io(format!("create the directory {shown}")))?;
+        fs::create_dir_all(&path)
+            .map_err(WalError::io(format_args!("create the directory {shown}")))?;
         let opened = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(path.join(LOCK))
-            .map_err(WalError::io(format!("open the directory {shown}")))?;
+            .map_err(WalError::io(format_args!("open the directory {shown}")))?;
         lock(&opened, &path)?;
         Ok(DirectoryDisk { path, _lock: Some(opened), looks_only: false })
     }
@@ -88,7 +89,7 @@ fn lock(file: &File, path: &Path) -> Result<(), WalError> {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(WalError::InUse { directory: shown.to_string() }),
         Err(TryLockError::Error(error)) => {
-            Err(WalError::io(format!("lock the directory {shown}"))(error))
+            Err(WalError::io(format_args!("lock the directory {shown}"))(error))
         }
     }
 }

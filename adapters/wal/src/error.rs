@@ -1,6 +1,6 @@
 //! Why a log does not open, in words for the operator.
 
-use std::io;
+use std::{fmt, io};
 
 use quorate_driver::StoreError;
 
@@ -89,9 +89,9 @@ pub enum WalError {
 
 impl WalError {
     /// An error of the disk while `action` was tried.
-    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> WalError {
-        let action = action.into();
+    pub(crate) fn io(action: impl fmt::Display) -> impl FnOnce(io::Error) -> WalError {
         move |source| {
+            let action = action.to_string();
             let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
             if full.contains(&source.kind()) {
                 return WalError::Full { action };

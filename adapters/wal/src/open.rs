@@ -58,6 +58,7 @@ fn begin<D: Disk>(disk: D, options: WalOptions) -> Result<(Wal<D>, Recovered), W
         places: Places::default(),
         snapshots: Snapshots::new(options.group),
         buffer: Vec::new(),
+        reading: None,
         failed: false,
         counters: WalCounters::default(),
     };
@@ -112,6 +113,7 @@ fn recover<D: Disk>(
         places: replay.places,
         snapshots,
         buffer: Vec::new(),
+        reading: None,
         failed: false,
         counters,
     };
@@ -122,8 +124,8 @@ fn recover<D: Disk>(
 /// Gives back what the old newest segment does not use: its successor says where it ends.
 fn trim<D: Disk>(disk: &D, id: u64, end: u64) -> Result<(), WalError> {
     let name = segment_name(id);
-    let mut file = disk.open(&name).map_err(WalError::io(format!("open {name}")))?;
-    file.trim(end).map_err(WalError::io(format!("trim {name}")))
+    let mut file = disk.open(&name).map_err(WalError::io(format_args!("open {name}")))?;
+    file.trim(end).map_err(WalError::io(format_args!("trim {name}")))
 }
 
 impl<D: Disk> Wal<D> {
@@ -132,7 +134,7 @@ impl<D: Disk> Wal<D> {
         let gone = names.iter().filter(|name| segment_id(name).is_some_and(|id| id < oldest));
         let mut removed = 0;
         for name in gone {
-            self.disk.remove(name).map_err(WalError::io(format!("remove {name}")))?;
+            self.disk.remove(name).map_err(WalError::io(format_args!("remove {name}")))?;
             removed += 1;
         }
         if removed > 0 {

@@ -75,10 +75,10 @@ pub(crate) fn read_head<D: Disk>(disk: &D, name: &str, id: u64) -> Result<Head, 
 
 /// The file's first `wanted` bytes, as far as there are any.
 fn read<D: Disk>(disk: &D, name: &str, wanted: u64) -> Result<Bytes, WalError> {
-    let file = disk.open(name).map_err(WalError::io(format!("open {name}")))?;
-    let len = file.len().map_err(WalError::io(format!("read the length of {name}")))?;
+    let file = disk.open(name).map_err(WalError::io(format_args!("open {name}")))?;
+    let len = file.len().map_err(WalError::io(format_args!("read the length of {name}")))?;
     let mut bytes = vec![0; wanted.min(len) as usize];
-    file.read_exact_at(&mut bytes, 0).map_err(WalError::io(format!("read {name}")))?;
+    file.read_exact_at(&mut bytes, 0).map_err(WalError::io(format_args!("read {name}")))?;
     Ok(bytes.into())
 }
 

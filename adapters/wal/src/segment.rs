@@ -12,7 +12,8 @@ use crate::{
 
 /// What a segment is called until it is whole.
 const UNFINISHED: &str = "segment.tmp";
-const FILL_CHUNK_BYTES: usize = 1024 * 1024;
+/// What a new segment is filled with, piece by piece.
+static FILL_CHUNK: [u8; 64 * 1024] = [FILL; 64 * 1024];
 
 pub(crate) fn segment_name(id: u64) -> String {
     format!("segment-{id:016}.wal")
@@ -66,9 +67,9 @@ pub(crate) fn create_segment<D: Disk>(
     }
     write_whole(disk, &head, checkpoint.file_bytes)?;
     let name = segment_name(id);
-    disk.rename(UNFINISHED, &name).map_err(WalError::io(format!("name {name}")))?;
+    disk.rename(UNFINISHED, &name).map_err(WalError::io(format_args!("name {name}")))?;
     disk.sync_dir().map_err(WalError::io("sync the directory"))?;
-    let file = disk.open(&name).map_err(WalError::io(format!("open {name}")))?;
+    let file = disk.open(&name).map_err(WalError::io(format_args!("open {name}")))?;
     let number = number + 1 + u64::from(batch.is_some());
     let offset = head.len() as u64;
     Ok(Open { file, id, offset, file_bytes: checkpoint.file_bytes, number })
@@ -81,11 +82,10 @@ fn write_whole<D: Disk>(disk: &D, head: &[u8], file_bytes: u64) -> Result<(), Wa
     let failed = || WalError::io("create a segment");
     let mut file = disk.create(UNFINISHED).map_err(failed())?;
     file.write_all_at(head, 0).map_err(failed())?;
-    let fill = vec![FILL; FILL_CHUNK_BYTES];
     let mut offset = head.len() as u64;
     while offset < file_bytes {
-        let len = (file_bytes - offset).min(FILL_CHUNK_BYTES as u64);
-        file.write_all_at(&fill[..len as usize], offset).map_err(failed())?;
+        let len = (file_bytes - offset).min(FILL_CHUNK.len() as u64);
+        file.write_all_at(&FILL_CHUNK[..len as usize], offset).map_err(failed())?;
         offset += len;
     }
     file.sync_data().map_err(failed())?;

@@ -151,7 +151,7 @@ impl Snapshots {
                 found.finished.insert(last, id);
                 continue;
             }
-            disk.remove(name).map_err(WalError::io(format!("remove {name}")))?;
+            disk.remove(name).map_err(WalError::io(format_args!("remove {name}")))?;
         }
         Ok(found)
     }
@@ -176,9 +176,9 @@ impl Snapshots {
         self.unfinished.retain(|other, _| other.last != id.last);
         let name = unfinished_name(id.last);
         remove_if_there(disk, &name)?;
-        let mut file = disk.create(&name).map_err(WalError::io(format!("create {name}")))?;
+        let mut file = disk.create(&name).map_err(WalError::io(format_args!("create {name}")))?;
         let header = header(self.group, id);
-        file.write_all_at(&header, 0).map_err(WalError::io(format!("write {name}")))?;
+        file.write_all_at(&header, 0).map_err(WalError::io(format_args!("write {name}")))?;
         self.unfinished.insert(id, (0, Checksum::default()));
         Ok(0)
     }
@@ -246,9 +246,9 @@ impl Snapshots {
         }
         let name = name(id.last);
         let mut bytes = vec![0; id.len.saturating_sub(offset).min(max_bytes) as usize];
-        let file = disk.open(&name).map_err(WalError::io(format!("open {name}")))?;
+        let file = disk.open(&name).map_err(WalError::io(format_args!("open {name}")))?;
         file.read_exact_at(&mut bytes, HEADER_BYTES + offset.min(id.len))
-            .map_err(WalError::io(format!("read {name}")))?;
+            .map_err(WalError::io(format_args!("read {name}")))?;
         Ok(bytes.into())
     }
 
@@ -292,15 +292,15 @@ fn append<D: Disk>(disk: &D, id: SnapshotId, offset: u64, bytes: &[u8]) -> Resul
 
 fn name_finally<D: Disk>(disk: &D, id: SnapshotId) -> Result<(), WalError> {
     let (from, to) = (unfinished_name(id.last), name(id.last));
-    let mut file = disk.open(&from).map_err(WalError::io(format!("open {from}")))?;
-    file.sync_data().map_err(WalError::io(format!("sync {from}")))?;
-    disk.rename(&from, &to).map_err(WalError::io(format!("name {to}")))?;
+    let mut file = disk.open(&from).map_err(WalError::io(format_args!("open {from}")))?;
+    file.sync_data().map_err(WalError::io(format_args!("sync {from}")))?;
+    disk.rename(&from, &to).map_err(WalError::io(format_args!("name {to}")))?;
     disk.sync_dir().map_err(WalError::io("sync the directory"))
 }
 
 fn remove_if_there<D: Disk>(disk: &D, name: &str) -> Result<(), WalError> {
     match disk.remove(name) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(WalError::io(format!("remove {name}"))),
+        result => result.map_err(WalError::io(format_args!("remove {name}"))),
     }
 }

@@ -67,6 +67,8 @@ pub struct Wal<D: Disk> {
     pub(crate) places: Places,
     pub(crate) snapshots: Snapshots,
     pub(crate) buffer: Vec<u8>,
+    /// The segment that was read last, which is likely to be read next.
+    pub(crate) reading: Option<(u64, D::File)>,
     pub(crate) failed: bool,
     pub(crate) counters: WalCounters,
 }
@@ -95,9 +97,8 @@ impl<D: Disk> Wal<D> {
             self.encode(writes);
         }
         let Open { file, id, offset, number, .. } = &mut self.segment;
-        let failed = || WalError::io(format!("write to segment {id}"));
-        file.write_all_at(&self.buffer, *offset).map_err(failed())?;
-        file.sync_data().map_err(failed())?;
+        let written = file.write_all_at(&self.buffer, *offset).and_then(|()| file.sync_data());
+        written.map_err(WalError::io(format_args!("write to segment {id}")))?;
         self.places.note(writes, *id, *offset);
         *offset += self.buffer.len() as u64;
         *number += 1;
@@ -147,28 +148,39 @@ impl<D: Disk> Wal<D> {
         }
         for id in self.oldest..oldest {
             let name = segment_name(id);
-            self.disk.remove(&name).map_err(WalError::io(format!("remove {name}")))?;
+            self.disk.remove(&name).map_err(WalError::io(format_args!("remove {name}")))?;
             self.counters.removed += 1;
         }
         self.oldest = oldest;
         self.disk.sync_dir().map_err(WalError::io("sync the directory"))
     }
 
-    /// Reads a batch back, with its checksum.
-    fn read_batch(&self, segment: u64, offset: u64) -> Result<Vec<Write>, WalError> {
-        let name = segment_name(segment);
-        let damaged = |what: &str| WalError::Damaged { segment, offset, what: what.to_owned() };
-        let file = self.disk.open(&name).map_err(WalError::io(format!("open {name}")))?;
-        let mut sector = vec![0; SECTOR_BYTES];
-        let read = |buffer: &mut [u8]| {
-            file.read_exact_at(buffer, offset).map_err(WalError::io(format!("read {name}")))
+    fn file_of(&mut self, segment: u64) -> Result<&D::File, WalError> {
+        let open = match self.reading.take() {
+            Some((id, file)) if id == segment => file,
+            Some(_) | None => {
+                let name = segment_name(segment);
+                self.disk.open(&name).map_err(WalError::io(format_args!("open {name}")))?
+            }
         };
-        read(&mut sector)?;
-        let header = Header::decode(&sector)
+        Ok(&self.reading.insert((segment, open)).1)
+    }
+
+    /// Reads a batch back, with its checksum.
+    fn read_batch(&mut self, segment: u64, offset: u64) -> Result<Vec<Write>, WalError> {
+        let damaged = |what: &str| WalError::Damaged { segment, offset, what: what.to_owned() };
+        let file = self.file_of(segment)?;
+        let read = |buffer: &mut [u8], offset: u64| {
+            let read = file.read_exact_at(buffer, offset);
+            read.map_err(WalError::io(format_args!("read segment {segment}")))
+        };
+        let mut record = vec![0; SECTOR_BYTES];
+        read(&mut record, offset)?;
+        let header = Header::decode(&record)
             .filter(|header| (header.segment, header.offset) == (segment, offset))
             .ok_or_else(|| damaged("a record's header is not what was written"))?;
-        let mut record = vec![0; header.record_bytes() as usize];
-        read(&mut record)?;
+        record.resize(header.record_bytes() as usize, 0);
+        read(&mut record[SECTOR_BYTES..], offset + SECTOR_BYTES as u64)?;
         let payload = header.payload(&Bytes::from(record));
         let payload =
             payload.ok_or_else(|| damaged("a record's payload is not what was written"))?;
@@ -211,12 +223,12 @@ where
         let mut batch: Option<((u64, u64), Vec<Write>)> = None;
         while next > self.state.base() && next <= through && found.cost() < max_bytes.max(1) {
             let Some((stretch, end)) = self.places.find(next) else { break };
-            let place = (stretch.segment, stretch.offset);
+            let (place, write) = ((stretch.segment, stretch.offset), stretch.write as usize);
             let writes = match batch.take() {
                 Some((at, writes)) if at == place => writes,
-                Some(_) | None => self.read_batch(stretch.segment, stretch.offset)?,
+                Some(_) | None => self.read_batch(place.0, place.1)?,
             };
-            let write = writes.get(stretch.write as usize);
+            let write = writes.get(write);
             let entries = write.map(|write| &write.entries);
             let Some(entries) = entries else { break };
             let part = entries.starting_at(next).ending_before(end.min(through) + 1);

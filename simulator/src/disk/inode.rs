@@ -59,12 +59,7 @@ impl Inode {
         }
         let touched = sectors(offset, data.len());
         self.save_older(&touched);
-        let start = offset as usize;
-        let end = start + data.len();
-        if self.cached.len() < end {
-            self.cached.resize(end, 0);
-        }
-        self.cached[start..end].copy_from_slice(data);
+        put(&mut self.cached, offset as usize, data);
         self.dirty.push(touched);
     }
 
@@ -106,10 +101,7 @@ impl Inode {
             synced += range.end - range.start;
             let start = range.start as usize * SECTOR_BYTES;
             let end = (range.end as usize * SECTOR_BYTES).min(self.cached.len());
-            if self.durable.len() < end {
-                self.durable.resize(end, 0);
-            }
-            self.durable[start..end].copy_from_slice(&self.cached[start..end]);
+            put(&mut self.durable, start, &self.cached[start..end]);
         }
         self.older.clear();
         synced
@@ -199,10 +191,7 @@ impl Inode {
             return false;
         };
         let start = sector as usize * SECTOR_BYTES;
-        if self.durable.len() < start + bytes.len() {
-            self.durable.resize(start + bytes.len(), 0);
-        }
-        self.durable[start..start + bytes.len()].copy_from_slice(bytes);
+        put(&mut self.durable, start, bytes);
         true
     }
 }
@@ -216,10 +205,17 @@ fn sector_of(bytes: &[u8], sector: u64) -> &[u8] {
 fn copy_sector(from: &[u8], to: &mut Vec<u8>, sector: u64) {
     let bytes = sector_of(from, sector);
     let start = sector as usize * SECTOR_BYTES;
-    if to.len() < start + bytes.len() {
-        to.resize(start + bytes.len(), 0);
+    put(to, start, bytes);
+}
+
+/// Writes over what is there, and behind it; a hole is zero.
+fn put(to: &mut Vec<u8>, start: usize, bytes: &[u8]) {
+    if to.len() < start {
+        to.resize(start, 0);
     }
-    to[start..start + bytes.len()].copy_from_slice(bytes);
+    let (over, behind) = bytes.split_at(bytes.len().min(to.len() - start));
+    to[start..start + over.len()].copy_from_slice(over);
+    to.extend_from_slice(behind);
 }
 
 /// Copies what there is of one sector; the target keeps its length.
