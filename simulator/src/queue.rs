@@ -4,37 +4,30 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use quorate_core::Nanos;
 
-#[derive(Clone, Debug)]
-struct Slot<E> {
+/// When an event is due, and where it lies: small, since a heap moves what it holds many times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot {
     at: Nanos,
     tie: u32,
+    place: u32,
     sequence: u64,
-    event: E,
 }
 
-impl<E> Slot<E> {
+impl Slot {
     fn key(&self) -> (Nanos, u32, u64) {
         (self.at, self.tie, self.sequence)
     }
 }
 
-impl<E> PartialEq for Slot<E> {
-    fn eq(&self, other: &Slot<E>) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl<E> Eq for Slot<E> {}
-
-impl<E> PartialOrd for Slot<E> {
-    fn partial_cmp(&self, other: &Slot<E>) -> Option<Ordering> {
+impl PartialOrd for Slot {
+    fn partial_cmp(&self, other: &Slot) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<E> Ord for Slot<E> {
+impl Ord for Slot {
     /// The earliest is the greatest, since the heap gives the greatest first.
-    fn cmp(&self, other: &Slot<E>) -> Ordering {
+    fn cmp(&self, other: &Slot) -> Ordering {
         other.key().cmp(&self.key())
     }
 }
@@ -42,13 +35,15 @@ impl<E> Ord for Slot<E> {
 /// Events to come.
 #[derive(Clone, Debug)]
 pub struct Queue<E> {
-    heap: BinaryHeap<Slot<E>>,
+    heap: BinaryHeap<Slot>,
+    events: Vec<Option<E>>,
+    free: Vec<u32>,
     sequence: u64,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Queue<E> {
-        Queue { heap: BinaryHeap::new(), sequence: 0 }
+        Queue { heap: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), sequence: 0 }
     }
 }
 
@@ -56,12 +51,25 @@ impl<E> Queue<E> {
     /// Adds an event; `tie` orders it among those of the same time.
     pub fn push(&mut self, at: Nanos, tie: u32, event: E) {
         self.sequence += 1;
-        self.heap.push(Slot { at, tie, sequence: self.sequence, event });
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.events[place as usize] = Some(event);
+                place
+            }
+            None => {
+                self.events.push(Some(event));
+                (self.events.len() - 1) as u32
+            }
+        };
+        self.heap.push(Slot { at, tie, place, sequence: self.sequence });
     }
 
     /// The next event and its time.
     pub fn pop(&mut self) -> Option<(Nanos, E)> {
-        self.heap.pop().map(|slot| (slot.at, slot.event))
+        let slot = self.heap.pop()?;
+        self.free.push(slot.place);
+        let event = self.events[slot.place as usize].take()?;
+        Some((slot.at, event))
     }
 
     /// When the next event is due.

@@ -30,9 +30,13 @@ impl Hash {
 
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.add_u64(bytes.len() as u64);
-        for chunk in bytes.chunks(8) {
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.add_u64(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
             let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
+            word[..rest.len()].copy_from_slice(rest);
             self.add_u64(u64::from_le_bytes(word));
         }
     }
