@@ -165,11 +165,10 @@ fn what_was_read_for_a_peer_that_has_it_by_now_is_not_sent() {
 }
 
 #[test]
-fn what_a_peer_lacks_is_read_piece_by_piece_without_waiting() {
+fn what_a_peer_lacks_is_read_on_while_it_has_not_answered() {
     let mut group = Group::with_config(3, |config| {
         config.cache_bytes = 0;
         config.max_message_bytes = 1024;
-        config.max_inflight_messages = 1;
     });
     group.elect(1);
     group.pass(10);
@@ -180,10 +179,32 @@ fn what_a_peer_lacks_is_read_piece_by_piece_without_waiting() {
         group.settle();
     }
     group.pass(50);
+    group.member(1).hold_log_reads = true;
     group.heal();
-    // One round finds where the logs agree; all else follows from answers alone.
-    group.pass(group.raft(1).config().heartbeat_interval / MS);
-    assert_eq!(group.status(3).log.last(), group.status(1).log.last());
+    group.pass(60);
+    assert_eq!(asks(&group), 1);
+    group.wire.clear();
+    group.release_log_reads(1);
+    assert_eq!(group.on_wire(1, 3).len(), 10, "each in a message of its own, all on their way");
+}
+
+#[test]
+fn what_is_read_to_be_applied_outlives_a_leadership() {
+    let mut group = lagging();
+    group.crash(1);
+    group.restart_with(1, Config { cache_bytes: 0, ..crate::group::config(1) });
+    group.member(1).hold_log_reads = true;
+    group.elect(1);
+    group.pass(10);
+    assert!(group.status(1).commit > group.status(1).applied);
+    let (asked, stale) = (asks(&group), group.status(1).drops.stale_log_reads);
+    group.isolate(1);
+    group.pass(500);
+    assert!(!group.leads(1));
+    assert_eq!(asks(&group), asked, "nothing is asked for again");
+    group.release_log_reads(1);
+    assert_eq!(group.status(1).drops.stale_log_reads, stale, "the answer is of use");
+    assert_eq!(group.status(1).applied, group.status(1).commit);
 }
 
 #[test]
