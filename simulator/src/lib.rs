@@ -35,6 +35,7 @@ pub mod queue;
 pub mod run;
 pub mod shrink;
 pub mod store;
+pub mod system;
 pub mod world;
 
 /// The most nodes that a world has.

@@ -15,7 +15,11 @@ mod settings;
 mod size;
 mod times;
 
-use crate::{case::Case, oracle::Violation};
+use crate::{
+    case::Case,
+    oracle::Violation,
+    system::{KvSystem, System},
+};
 
 pub use search::Limits;
 use search::Search;
@@ -42,9 +46,9 @@ pub struct Progress {
 
 /// A case that was made smaller.
 #[derive(Clone, Debug)]
-pub struct Shrunk {
+pub struct Shrunk<S: System = KvSystem> {
     /// The smaller case, with the property that it breaks.
-    pub case: Case,
+    pub case: Case<S>,
     /// How it breaks it.
     pub violation: Violation,
     /// Before.
@@ -58,7 +62,7 @@ pub struct Shrunk {
 }
 
 /// Makes `case` smaller; none where it does not fail.
-pub fn shrink(case: Case, limits: Limits<'_>) -> Option<Shrunk> {
+pub fn shrink<S: System>(case: Case<S>, limits: Limits<'_>) -> Option<Shrunk<S>> {
     let mut search = Search::new(case, limits)?;
     let before = search.size();
     phases::prepare(&mut search);
