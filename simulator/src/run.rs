@@ -149,6 +149,15 @@ fn caught<T>(step: impl FnOnce() -> Result<T, Violation>) -> Result<T, Violation
     })
 }
 
+/// Runs something whose panics are told as violations, and nowhere else.
+pub fn without_panics<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = work();
+    std::panic::set_hook(hook);
+    result
+}
+
 fn step_both<S: System>(
     world: &mut World<S>,
     twin: Option<&mut World<S>>,

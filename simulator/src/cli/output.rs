@@ -36,15 +36,6 @@ pub(super) fn no_trace(path: Option<&str>, error: &io::Error) -> String {
     format!("the trace cannot be written to '{path}': {error}; name another file or -")
 }
 
-/// Runs something whose panics are told as violations, and nowhere else.
-pub(super) fn without_panics<T>(work: impl FnOnce() -> T) -> T {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = work();
-    std::panic::set_hook(hook);
-    result
-}
-
 /// A size for programs.
 pub(super) fn size_json(size: &Size) -> serde_json::Value {
     json!({
