@@ -12,7 +12,7 @@ use quorate_core::Nanos;
 use quorate_sim::{
     case::Case,
     duration, file,
-    run::without_panics,
+    run::{PROGRAM, without_panics},
     shrink::{Limits, Progress, Shrunk, shrink},
 };
 use serde_json::json;
@@ -129,7 +129,7 @@ pub(super) fn tell(found: &Result) {
     let cut = if shrunk.cut { ", ended by its budget" } else { "" };
     output::tell!("shrunk in {:.1} s and {} runs{cut}", took.as_secs_f64(), shrunk.tries);
     output::put(&shrunk.to_string());
-    output::tell!("reproduce: quorate-sim replay {} --trace -", path.display());
+    output::tell!("reproduce: {PROGRAM} replay {} --trace -", path.display());
 }
 
 /// The same for programs.

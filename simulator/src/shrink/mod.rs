@@ -68,7 +68,10 @@ impl<S: System> fmt::Display for Shrunk<S> {
         writeln!(out, "  before: {}\n  after:  {}", self.before, self.after)?;
         writeln!(out, "{}: {}", self.violation.property(), self.violation)?;
         write!(out, "faults:\n{}operations:\n", self.case.plan)?;
-        let mut operations = self.case.operations.iter().flatten();
+        let mut operations = self.case.operations.iter().flatten().peekable();
+        if operations.peek().is_none() {
+            writeln!(out, "  no operations")?;
+        }
         operations.try_for_each(|operation| writeln!(out, "  {operation}"))
     }
 }
