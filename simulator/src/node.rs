@@ -16,7 +16,7 @@ use crate::{
     oracle::{Violation, election::View},
     profile::{SECOND, Settings},
     store::Store,
-    system::{KvSystem, ResponseOf, System, hash_of},
+    system::{Change, KvSystem, ResponseOf, System, hash_of},
 };
 
 /// A machine of the cluster.
@@ -135,7 +135,8 @@ impl<S: System> StateMachine for Judged<'_, S> {
         let response = self.machine.apply_entry(entry);
         self.answers.push(hash_of(self.system, &response, self.machine));
         if self.broken.is_none() {
-            self.broken = self.system.applied(self.node, entry, &response, self.machine).err();
+            let change = Change::Entry { entry, response: &response };
+            self.broken = self.system.changed(self.node, &change, self.machine).err();
         }
         response
     }

@@ -12,6 +12,9 @@ use crate::{
     world::{Recipe, Stats, Strike, World},
 };
 
+/// How the command line is run from a clone, which is where lines to paste are pasted.
+pub const PROGRAM: &str = "cargo run --release -q -p quorate-sim --";
+
 /// How a seed's run ended.
 #[derive(Clone, Debug)]
 pub struct Report<S: System = KvSystem> {
@@ -149,6 +152,15 @@ fn caught<T>(step: impl FnOnce() -> Result<T, Violation>) -> Result<T, Violation
     })
 }
 
+/// Runs something whose panics are told as violations, and nowhere else.
+pub fn without_panics<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = work();
+    std::panic::set_hook(hook);
+    result
+}
+
 fn step_both<S: System>(
     world: &mut World<S>,
     twin: Option<&mut World<S>>,
@@ -173,7 +185,7 @@ impl Report {
         let twice =
             failure.is_some_and(|failure| failure.violation.family() == Family::Determinism);
         format!(
-            "cargo run --release -p quorate-sim -- run --seeds {} --profile {} --time {millis}ms{nodes}{} --trace -",
+            "{PROGRAM} run --seeds {} --profile {} --time {millis}ms{nodes}{} --trace -",
             recipe.seed,
             recipe.profile.name(),
             if twice { " --twice" } else { "" },

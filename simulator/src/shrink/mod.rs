@@ -15,6 +15,8 @@ mod settings;
 mod size;
 mod times;
 
+use std::fmt;
+
 use crate::{
     case::Case,
     oracle::Violation,
@@ -59,6 +61,19 @@ pub struct Shrunk<S: System = KvSystem> {
     pub tries: u64,
     /// Whether the budget was used up before there was nothing left to try.
     pub cut: bool,
+}
+
+impl<S: System> fmt::Display for Shrunk<S> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "  before: {}\n  after:  {}", self.before, self.after)?;
+        writeln!(out, "{}: {}", self.violation.property(), self.violation)?;
+        write!(out, "faults:\n{}operations:\n", self.case.plan)?;
+        let mut operations = self.case.operations.iter().flatten().peekable();
+        if operations.peek().is_none() {
+            writeln!(out, "  no operations")?;
+        }
+        operations.try_for_each(|operation| writeln!(out, "  {operation}"))
+    }
 }
 
 /// Makes `case` smaller; none where it does not fail.

@@ -9,12 +9,11 @@ mod turn;
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use quorate_core::{EntryRef, Index};
 use quorate_driver::StateMachine;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use kv::{KvOperation, KvSystem};
-pub use turn::{Asked, Draw, End, Turn, Wanted};
+pub use turn::{Asked, Change, Draw, End, Turn, Wanted};
 
 use crate::{
     hash::{mix, mix_bytes},
@@ -100,29 +99,14 @@ pub trait System: Clone + Debug + PartialEq + Send + Sync + 'static {
         Ok(())
     }
 
-    /// A node has applied an entry and is in this state now.
+    /// A node's state machine has changed, and is in this state now.
     ///
     /// # Errors
     /// What must not be.
-    fn applied(
+    fn changed(
         &mut self,
         _node: u64,
-        _entry: EntryRef<'_>,
-        _response: &ResponseOf<Self>,
-        _machine: &Self::Machine,
-    ) -> Result<(), Violation> {
-        Ok(())
-    }
-
-    /// A node has put another one's snapshot, which covers the entries through `last`, in place of
-    /// its state.
-    ///
-    /// # Errors
-    /// What must not be.
-    fn installed(
-        &mut self,
-        _node: u64,
-        _last: Index,
+        _change: &Change<'_, ResponseOf<Self>>,
         _machine: &Self::Machine,
     ) -> Result<(), Violation> {
         Ok(())

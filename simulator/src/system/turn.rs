@@ -1,6 +1,6 @@
 //! What a system is told of clients and their operations.
 
-use quorate_core::{Index, LogId};
+use quorate_core::{EntryRef, Index, LogId};
 
 use crate::{
     choices::{Choices, Stream},
@@ -97,6 +97,23 @@ pub enum End<A> {
     Never,
     /// Nobody knows: a write takes effect at any later time, or never.
     Unknown,
+}
+
+/// How the state machine of a node came to its state.
+#[derive(Debug)]
+pub enum Change<'a, R> {
+    /// It applied an entry.
+    Entry {
+        /// The entry: a command, or what Raft needs for itself.
+        entry: EntryRef<'a>,
+        /// What the state machine answered.
+        response: &'a R,
+    },
+    /// It put another state in place of its own: its own snapshot at a start, or another node's.
+    Snapshot {
+        /// The last entry that it covers.
+        last: Index,
+    },
 }
 
 #[cfg(test)]

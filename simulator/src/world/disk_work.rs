@@ -4,7 +4,12 @@ use quorate_core::Entries;
 use quorate_driver::{ApplyJob, LogStore};
 
 use super::{Event, World, life::probe};
-use crate::{marks::Mark, node::Judged, oracle::Violation, system::System};
+use crate::{
+    marks::Mark,
+    node::Judged,
+    oracle::Violation,
+    system::{Change, System},
+};
 
 /// One of so many completed writes is probed, and fewer as the log grows: a probe reads all of it.
 const PROBE_EVERY: u64 = 64;
@@ -104,7 +109,8 @@ impl<S: System> World<S> {
         // An install may have failed, as its snapshot was gone; then nothing is applied.
         if let Some(last) = install.filter(|last| running.driver.applied() == last.index) {
             self.oracles.machine.installed(number, last, &self.oracles.log)?;
-            self.system.installed(number, last.index, &running.machine)?;
+            let change = Change::Snapshot { last: last.index };
+            self.system.changed(number, &change, &running.machine)?;
             self.marks.add(Mark::SnapshotInstalled, u64::from(before > 0));
             self.marks.add(Mark::DamageMended, u64::from(std::mem::take(&mut running.damaged)));
         }
