@@ -1,6 +1,6 @@
 //! Clients: each asks for one thing at a time, follows hints, and asks again when refused.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt};
 
 use quorate_core::{Index, LogId, Nanos, RequestId};
 
@@ -69,6 +69,18 @@ pub enum Answer<A> {
     },
     /// Nobody knows.
     Unknown,
+}
+
+impl<A: fmt::Debug> fmt::Display for Answer<A> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Wrote { place, answer } => write!(out, "written at {place:?}: {answer:?}"),
+            Answer::Read { answer, applied } => write!(out, "{answer:?} as of {applied}"),
+            Answer::Refused { leader: Some(leader) } => write!(out, "refused, node {leader} leads"),
+            Answer::Refused { leader: None } => out.write_str("refused, nobody known leads"),
+            Answer::Unknown => out.write_str("nobody knows whether it is done"),
+        }
+    }
 }
 
 impl<O: Clone> Client<O> {

@@ -22,6 +22,11 @@ impl Clock {
         Clock { since: 0, shown, rate: MILLION }
     }
 
+    /// How many parts in a million it is fast; negative where it is slow.
+    pub fn drift_ppm(&self) -> i64 {
+        self.rate.cast_signed() - MILLION.cast_signed()
+    }
+
     /// What it shows at true time `now`.
     pub fn read(&self, now: Nanos) -> Timestamp {
         let passed = now.saturating_sub(self.since);

@@ -34,10 +34,12 @@ pub mod oracle;
 pub mod plan;
 pub mod profile;
 pub mod queue;
+pub mod report;
 pub mod run;
 pub mod shrink;
 pub mod store;
 pub mod system;
+pub mod trace;
 pub mod world;
 
 /// The most nodes that a world has.

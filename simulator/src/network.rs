@@ -118,6 +118,11 @@ impl Network {
         [Some(arrival), None]
     }
 
+    /// Whether a partition blocks the way from one node to another.
+    pub fn is_blocked(&self, (from, to): (u64, u64)) -> bool {
+        self.links[from as usize][to as usize].blocked > 0
+    }
+
     /// The links that a split of `nodes` nodes blocks. Where all are on one side, the target
     /// changes sides: a split always splits.
     pub fn blocked_by(split: Split, target: u64, nodes: u64) -> Blocked {

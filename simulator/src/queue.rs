@@ -48,8 +48,8 @@ impl<E> Default for Queue<E> {
 }
 
 impl<E> Queue<E> {
-    /// Adds an event; `tie` orders it among those of the same time.
-    pub fn push(&mut self, at: Nanos, tie: u32, event: E) {
+    /// Adds an event; `tie` orders it among those of the same time. Gives the event's number.
+    pub fn push(&mut self, at: Nanos, tie: u32, event: E) -> u64 {
         self.sequence += 1;
         let place = match self.free.pop() {
             Some(place) => {
@@ -62,14 +62,15 @@ impl<E> Queue<E> {
             }
         };
         self.heap.push(Slot { at, tie, place, sequence: self.sequence });
+        self.sequence
     }
 
-    /// The next event and its time.
-    pub fn pop(&mut self) -> Option<(Nanos, E)> {
+    /// The next event, with its time and its number.
+    pub fn pop(&mut self) -> Option<(Nanos, u64, E)> {
         let slot = self.heap.pop()?;
         self.free.push(slot.place);
         let event = self.events[slot.place as usize].take()?;
-        Some((slot.at, event))
+        Some((slot.at, slot.sequence, event))
     }
 
     /// When the next event is due.
@@ -98,7 +99,8 @@ mod tests {
         for (at, tie, name) in [(5, 0, 'd'), (1, 2, 'c'), (1, 1, 'a'), (1, 1, 'b')] {
             queue.push(at, tie, name);
         }
-        let order: Vec<char> = std::iter::from_fn(|| queue.pop()).map(|(_, name)| name).collect();
+        let order: Vec<char> =
+            std::iter::from_fn(|| queue.pop()).map(|(_, _, name)| name).collect();
         assert_eq!(order, ['a', 'b', 'c', 'd']);
         assert!(queue.is_empty());
     }

@@ -9,6 +9,7 @@ use crate::{
     marks::Marks,
     oracle::{Family, Property, Violation},
     system::{KvOperation, KvSystem, System},
+    trace::Record,
     world::{Recipe, Stats, Strike, World},
 };
 
@@ -28,8 +29,8 @@ pub struct Report<S: System = KvSystem> {
     pub hash: u64,
     /// What broke, if anything.
     pub failure: Option<Failure<S>>,
-    /// A line for each thing that happened, where that was asked for.
-    pub trace: Vec<String>,
+    /// Each thing that happened, where that was asked for.
+    pub trace: Vec<Record>,
 }
 
 /// A property that did not hold, and how to see it again.
@@ -58,8 +59,8 @@ pub struct Played<O = KvOperation> {
     pub begun: Vec<PlannedOperation<O>>,
     /// The faults that struck.
     pub struck: Vec<Strike>,
-    /// A line for each thing that happened, where that was asked for.
-    pub trace: Vec<String>,
+    /// Each thing that happened, where that was asked for.
+    pub trace: Vec<Record>,
 }
 
 impl<O> Default for Played<O> {
@@ -87,7 +88,7 @@ impl<O> Played<O> {
 pub struct Options {
     /// Run a second world beside the first and compare them after every event.
     pub twice: bool,
-    /// Keep a line for each thing that happens.
+    /// Keep a record for each thing that happens.
     pub trace: bool,
     /// The run ends once this time has passed, unless it ended before.
     pub until: Option<Nanos>,
@@ -136,6 +137,9 @@ fn play<S: System>(case: Case<S>, options: Options) -> (Played<S::Operation>, Ca
             Err(violation) => break Some(violation),
         }
     };
+    if let Some(violation) = &violation {
+        world.tell_violation(violation);
+    }
     let (stats, marks, hash, trace) =
         (world.stats(), world.marks(), world.hash(), world.take_trace());
     let (begun, struck) = (world.begun().to_vec(), world.strikes().to_vec());

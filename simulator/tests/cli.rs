@@ -130,6 +130,26 @@ fn a_failure_is_shrunk_and_the_smaller_one_shows_it_again() {
     assert!(text(&gone.stdout).contains("read-index is not violated any more"));
 }
 
+#[test]
+fn a_replay_writes_a_page_and_a_trace_of_json_lines() {
+    let case = file("traced.toml", &failing());
+    let (page, trace) = (file("page.html", ""), file("trace.jsonl", ""));
+    let replayed = quorate_sim(&["replay", &case, "--html", &page, "--trace", &trace]);
+    assert_eq!(replayed.status.code(), Some(2));
+    let page = std::fs::read_to_string(&page).expect("it was written");
+    assert!(page.starts_with("<!doctype html>") && page.contains("read-index is violated"));
+    let trace = std::fs::read_to_string(&trace).expect("it was written");
+    let records: Vec<serde_json::Value> =
+        trace.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert!(records.len() > 1_000);
+    let last = records.last().expect("some");
+    assert_eq!((&last["kind"], &last["property"]), (&"violation".into(), &"read-index".into()));
+    assert!(records.iter().all(|record| record["cause"].as_u64() < record["id"].as_u64()));
+    let nowhere = quorate_sim(&["replay", &case, "--html", "/no/such/place.html"]);
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(text(&nowhere.stderr).contains("the page cannot be written to '/no/such/place.html'"));
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_prints_what_was_done_so_far() {

@@ -142,8 +142,8 @@ fn main() {
     print!("{results}");
     for case in results.failures.iter().filter_map(|failed| failed.case()) {
         let again = replay(case, Options { trace: true, ..Options::default() });
-        let last = again.trace.len().saturating_sub(8);
-        println!("its last moments:\n  {}", again.trace[last..].join("\n  "));
+        println!("its last moments:");
+        again.trace.iter().rev().take(8).rev().for_each(|record| println!("  {record}"));
     }
     std::process::exit(results.exit_code().into());
 }

@@ -77,7 +77,7 @@ pub(super) fn run(args: &RunArgs) -> u8 {
             bar.suspend(|| {
                 output::failure(&report);
                 let file = failures::write(args, &report);
-                total.kept.push(Kept { file, shrunk: None });
+                total.kept.push(Kept { file, ..Kept::default() });
             });
             total.failures.push(report);
             if !args.keep_going {

@@ -3,9 +3,12 @@
 
 use std::{fs, path::PathBuf};
 
-use quorate_sim::{file, run::Report};
+use quorate_sim::{
+    file,
+    run::{Options, Report, replay, without_panics},
+};
 
-use super::{RunArgs, output, shrink};
+use super::{RunArgs, output, replay as page, shrink};
 
 /// The folder that means that nothing is written.
 const NONE: &str = "none";
@@ -15,6 +18,7 @@ const NONE: &str = "none";
 pub(super) struct Kept {
     pub(super) file: Option<PathBuf>,
     pub(super) shrunk: Option<shrink::Result>,
+    pub(super) page: Option<PathBuf>,
 }
 
 fn path_of(args: &RunArgs, report: &Report) -> Option<PathBuf> {
@@ -56,12 +60,32 @@ pub(super) fn shrink_each(args: &RunArgs, reports: &[Report], kept: &mut [Kept])
                 if !args.json {
                     shrink::tell(&found);
                 }
+                kept.page = if args.no_html { None } else { write_page(args, &found) };
                 kept.shrunk = Some(found);
             }
             Ok(None) => eprintln!("the failure of {} is not seen again", path.display()),
             Err(error) => {
                 output::usage(&error);
             }
+        }
+    }
+}
+
+/// Writes a page that shows the smaller failure, beside its file, and says where it is.
+fn write_page(args: &RunArgs, found: &shrink::Result) -> Option<PathBuf> {
+    let (case, path) = (&found.shrunk.case, found.path.with_extension("html"));
+    let options = Options { trace: true, ..Options::default() };
+    let played = without_panics(|| replay(case, options));
+    match page::write_page(case, &played, &found.path.display().to_string(), &path) {
+        Ok(()) => {
+            if !args.json {
+                output::tell!("page: {}", path.display());
+            }
+            Some(path)
+        }
+        Err(error) => {
+            eprintln!("{}", page::no_page(&path, &error));
+            None
         }
     }
 }

@@ -63,7 +63,8 @@ pub(crate) struct RunArgs {
     pub(crate) jobs: u64,
     #[command(flatten)]
     pub(crate) shape: Shape,
-    /// Write a line for each thing that happens to this file; `-` for the standard output.
+    /// Write a line for each thing that happens to this file, as JSON where it ends in .jsonl;
+    /// `-` for the standard output.
     #[arg(long)]
     pub(crate) trace: Option<String>,
     /// Go on after a failure.
@@ -81,6 +82,9 @@ pub(crate) struct RunArgs {
     /// Leave failures as they are, without looking for smaller ones.
     #[arg(long)]
     pub(crate) no_shrink: bool,
+    /// Write no page for a browser beside a smaller failure.
+    #[arg(long)]
+    pub(crate) no_html: bool,
     /// How long to look for a smaller failure at most.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
     pub(crate) shrink_budget: Nanos,

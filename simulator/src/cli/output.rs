@@ -13,6 +13,7 @@ use quorate_sim::{
     profile::{MILLISECOND, SECOND, Settings},
     run::Report,
     shrink::Size,
+    trace::Record,
 };
 use serde_json::json;
 
@@ -56,11 +57,12 @@ pub(super) fn size_json(size: &Size) -> serde_json::Value {
     })
 }
 
-/// Where the trace goes.
+/// Where the trace goes: as lines, or as JSON lines where the file's name says so.
 pub(super) enum Trace {
     Nowhere,
     Output,
     File(BufWriter<File>),
+    Json(BufWriter<File>),
 }
 
 impl Trace {
@@ -68,18 +70,30 @@ impl Trace {
         Ok(match target {
             None => Trace::Nowhere,
             Some("-") => Trace::Output,
+            Some(path) if path.ends_with(".jsonl") => {
+                Trace::Json(BufWriter::new(File::create(path)?))
+            }
             Some(path) => Trace::File(BufWriter::new(File::create(path)?)),
         })
     }
 
-    pub(super) fn write(&mut self, lines: &[String]) {
+    pub(super) fn write(&mut self, records: &[Record]) {
         let put = |out: &mut dyn Write| {
-            lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush())
+            records.iter().try_for_each(|record| writeln!(out, "{record}"))?;
+            out.flush()
+        };
+        let put_json = |out: &mut dyn Write| {
+            for record in records {
+                serde_json::to_writer(&mut *out, record)?;
+                writeln!(out)?;
+            }
+            out.flush()
         };
         let result = match self {
             Trace::Nowhere => Ok(()),
             Trace::Output => put(&mut io::stdout().lock()),
             Trace::File(file) => put(file),
+            Trace::Json(file) => put_json(file),
         };
         if let Err(error) = result {
             if error.kind() != io::ErrorKind::BrokenPipe {
@@ -203,6 +217,7 @@ fn failure_json((report, kept): (&Report, &Kept)) -> serde_json::Value {
         "violation": failure.violation.to_string(),
         "file": kept.file.as_ref().map(|path| path.display().to_string()),
         "shrunk": kept.shrunk.as_ref().map(shrink::json_of),
+        "page": kept.page.as_ref().map(|path| path.display().to_string()),
         "exit_code": report.exit_code(),
         "command": report.command(),
     })

@@ -1,12 +1,16 @@
 //! A case from a file, run again.
 
-use std::fs;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use quorate_sim::{
     case::Case,
     duration, file,
     oracle::Property,
+    report,
     run::{Options, Played, replay, without_panics},
     shrink::Size,
 };
@@ -18,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   quorate-sim replay failures/swarm-42.toml               does it still fail, and how
   quorate-sim replay failures/swarm-42.toml --trace -     with all that happens in it
+  quorate-sim replay failures/swarm-42.toml --html a.html with all of it as a page for a browser
   quorate-sim replay failures/swarm-42.toml --json        the same for programs
 
 Exit codes: 0 the run passes and was expected to, 1 the file cannot be read, 2 to 4 the violation
@@ -31,9 +36,13 @@ const NOT_SEEN: u8 = 5;
 pub(super) struct ReplayArgs {
     /// The file: written at a failure, by `shrink` or by `plan --toml`; `-` for the standard input.
     file: String,
-    /// Write a line for each thing that happens to this file; `-` for the standard output.
+    /// Write a line for each thing that happens to this file, as JSON where it ends in .jsonl;
+    /// `-` for the standard output.
     #[arg(long)]
     trace: Option<String>,
+    /// Write a page to this file that shows the run in any browser, without a network.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -59,9 +68,15 @@ pub(super) fn run(args: &ReplayArgs) -> u8 {
         Ok(sink) => sink,
         Err(error) => return output::usage(&output::no_trace(args.trace.as_deref(), &error)),
     };
-    let options = Options { trace: args.trace.is_some(), ..Options::default() };
+    let trace = args.trace.is_some() || args.html.is_some();
+    let options = Options { trace, ..Options::default() };
     let played = without_panics(|| replay(&case, options));
     sink.write(&played.trace);
+    if let Some(path) = &args.html
+        && let Err(error) = write_page(&case, &played, &args.file, path)
+    {
+        return output::usage(&no_page(path, &error));
+    }
     let found = played.violation.as_ref().map(|violation| violation.property());
     let code = exit_code(case.expected, &played);
     if args.json {
@@ -89,6 +104,17 @@ pub(super) fn run(args: &ReplayArgs) -> u8 {
         Some(_) | None => {}
     }
     code
+}
+
+/// Writes the page of a run that was played with a trace.
+pub(super) fn write_page(case: &Case, played: &Played, file: &str, page: &Path) -> io::Result<()> {
+    let command = format!("quorate-sim replay {file} --trace -");
+    fs::write(page, report::html(case, played, file, &command))
+}
+
+/// Why a page cannot be written.
+pub(super) fn no_page(path: &Path, error: &io::Error) -> String {
+    format!("the page cannot be written to '{}': {error}; name another file", path.display())
 }
 
 fn exit_code(expected: Option<Property>, played: &Played) -> u8 {

@@ -12,6 +12,7 @@ pub mod read;
 mod family;
 mod property;
 mod violation;
+mod why;
 
 pub use family::Family;
 pub use property::Property;

@@ -22,6 +22,14 @@ macro_rules! properties {
                     $(Property::$property => $name,)*
                 }
             }
+
+            /// What it says, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                let text = match self {
+                    $(Property::$property => concat!($($doc),*),)*
+                };
+                text.trim_start()
+            }
         }
     };
 }

@@ -67,6 +67,6 @@ mod tests {
             assert_eq!(found, needed);
             assert!(tries < 200, "{tries}");
         }
-        assert_eq!(left(0, &[]).0, []);
+        assert!(left(0, &[]).0.is_empty());
     }
 }

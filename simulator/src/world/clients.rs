@@ -15,6 +15,7 @@ use crate::{
     oracle::Violation,
     profile::{MICROSECOND, MILLISECOND, Workload},
     system::{Asked, Draw, End, System, Turn, Wanted},
+    trace::{Trace, What},
 };
 
 /// Where operations are listed, it is this client that shows whether a group has come back.
@@ -132,10 +133,12 @@ impl<S: System> World<S> {
         self.system.begun(&asked, moment);
         self.stats.operations += 1;
         self.note(9, number, &[]);
-        self.say(|world| {
-            let PlannedOperation { number: place, operation, .. } = &world.begun[operation];
-            format!("client {number} begins its operation {place}: {operation:?}")
-        });
+        if self.trace.is_some() {
+            let PlannedOperation { number: place, operation, .. } = &self.begun[operation];
+            let ask = format!("{operation:?}");
+            let what = What::Begin { client: number, number: *place, ask };
+            self.tell_lead(|| what);
+        }
         self.push(self.settings.workload.patience, Event::GiveUp { client: number, operation });
         self.attempt(number, operation)
     }
@@ -155,6 +158,7 @@ impl<S: System> World<S> {
         let request = self.next_request;
         self.next_request += 1;
         pending.attempt = Some((request, node));
+        self.tell_lead(|| What::Ask { client: number, to: node });
         self.push(delay, Event::Arrive { client: number, request, node });
         Ok(())
     }
@@ -173,7 +177,9 @@ impl<S: System> World<S> {
         let Some(pending) = pending.filter(|p| p.attempt == Some((request, to))) else {
             return Ok(());
         };
-        if self.nodes[to as usize].life.is_none() {
+        let heard = self.nodes[to as usize].life.is_some();
+        self.tell_lead(|| What::Request { node: to, client: number, heard });
+        if !heard {
             // Nobody listens: surely not done.
             let delay = self.trip(number, Leg::Back);
             let answer = Answer::Refused { leader: None };
@@ -232,6 +238,10 @@ impl<S: System> World<S> {
         if inbox.len() > 1 {
             self.marks.reach(Mark::BatchProposed);
         }
+        let requests = inbox.len() as u64;
+        Trace::told(&mut self.trace, |trace| {
+            _ = trace.lead(What::Propose { node: number, requests })
+        });
         running.driver.propose(inbox, time);
         self.note(10, number, &[]);
         self.pump(number)
@@ -273,7 +283,10 @@ impl<S: System> World<S> {
             return Ok(());
         };
         self.note(11, number, &[]);
-        self.say(|_| format!("client {number} is told {answer:?}"));
+        let refused = matches!(answer, Answer::Refused { .. });
+        let told =
+            || What::Answer { client: number, from: node, answer: answer.to_string(), refused };
+        self.tell_lead(told);
         let floors = &mut self.oracles.read;
         let client = &mut self.clients[number as usize];
         match answer {
@@ -318,6 +331,7 @@ impl<S: System> World<S> {
             return Ok(());
         };
         self.clients[number as usize].hint = None;
+        self.tell_lead(|| What::GiveUp { client: number });
         let end = match pending.attempt {
             Some(_) => End::Unknown,
             None => End::Never,

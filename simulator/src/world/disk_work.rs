@@ -9,6 +9,7 @@ use crate::{
     node::Judged,
     oracle::Violation,
     system::{Change, System},
+    trace::{Trace, What},
 };
 
 /// One of so many completed writes is probed, and fewer as the log grows: a probe reads all of it.
@@ -27,6 +28,7 @@ impl<S: System> World<S> {
         if node.stalled_until > now {
             let until = node.stalled_until;
             self.marks.reach(Mark::DiskStalled);
+            Trace::told(&mut self.trace, |trace| trace.disk(What::Stalled { node: number, until }));
             self.push_at(until, Event::WriteDone { node: number, life });
             return Ok(());
         }
@@ -34,7 +36,11 @@ impl<S: System> World<S> {
         let disk = &node.disk;
         let Some(running) = &mut node.life else { return Ok(()) };
         let Some(job) = running.writing.take() else { return Ok(()) };
+        let before = self.trace.is_some().then(|| disk.counters());
         let result = running.store.write(job.writes());
+        if let (Some(trace), Some(before)) = (&mut self.trace, before) {
+            trace.wrote(number, before, disk.counters(), &result);
+        }
         match &result {
             Ok(()) => {
                 self.oracles.durable[number as usize].complete();
@@ -68,11 +74,11 @@ impl<S: System> World<S> {
         };
         let Some(job) = node.late.take() else { return Ok(()) };
         let before = running.driver.raft().status().drops.stale_completions;
+        Trace::told(&mut self.trace, |trace| trace.disk(What::LateWritten { node: number }));
         running.driver.write_done(job.done(Ok(())), time);
         let dropped = running.driver.raft().status().drops.stale_completions - before;
         self.marks.add(Mark::StaleCompletion, dropped);
         self.note(14, number, &[]);
-        self.say(|_| format!("node {number} is told of a write of an earlier life"));
         self.pump(number)
     }
 
@@ -100,6 +106,8 @@ impl<S: System> World<S> {
         };
         let done = job.run(&mut running.store, &mut judged);
         let Judged { answers, broken, .. } = judged;
+        let (first, last) = (entries.first(), entries.last());
+        Trace::told(&mut self.trace, |trace| trace.applies(number, first, last, install));
         for (entry, answer) in entries.iter().zip(answers) {
             self.oracles.machine.applied(number, entry, answer, &self.oracles.log)?;
         }
@@ -135,6 +143,7 @@ impl<S: System> World<S> {
         let Some(running) = &mut node.life else { return Ok(()) };
         let Some(job) = running.reading.pop_front() else { return Ok(()) };
         let done = job.run(&mut running.store);
+        Trace::told(&mut self.trace, |trace| _ = trace.lead(What::ReadBack { node: number }));
         running.driver.log_read_done(done, time);
         self.marks.reach(Mark::LogReadBack);
         self.note(15, number, &[]);

@@ -13,6 +13,7 @@ use crate::{
     oracle::Violation,
     plan::Pattern,
     system::System,
+    trace::Trace,
 };
 
 /// Something that will happen.
@@ -182,6 +183,7 @@ impl<S: System> World<S> {
         if self.healed_at.is_some() {
             return;
         }
+        Trace::told(&mut self.trace, Trace::fault_ends);
         if let Event::PartitionEnds { blocked } = event {
             self.network.block(blocked, false);
         }

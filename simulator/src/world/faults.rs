@@ -53,7 +53,7 @@ impl<S: System> World<S> {
         self.stats.faults += 1;
         self.strikes.push(Strike { planned, at: self.now, cause });
         self.note(8, planned as u64, &[]);
-        self.say(|_| format!("fault: {fault}"));
+        let before = self.tell_strike(planned, &fault, cause);
         match fault.target {
             Target::Node(node) => {
                 self.strike_node(planned, &fault, node % self.settings.all_nodes())
@@ -62,10 +62,13 @@ impl<S: System> World<S> {
             Target::Cause => self.strike_node(planned, &fault, cause),
             Target::Everyone => {
                 for node in 0..self.settings.all_nodes() {
+                    let strike = self.told_cause();
                     self.strike_node(planned, &fault, node);
+                    self.tell_from(strike);
                 }
             }
         }
+        self.tell_from(before);
     }
 
     /// All faults end with the time for faults.
@@ -104,6 +107,7 @@ impl<S: System> World<S> {
             Fault::Drift { ppm } => {
                 node.clock.set_drift(now, ppm);
                 self.marks.add(Mark::ClockDrifted, u64::from(ppm != 0));
+                self.tell_clock(number, 0);
                 self.clock_changed(number);
             }
             Fault::Jump { .. }

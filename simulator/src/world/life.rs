@@ -17,6 +17,7 @@ use crate::{
     profile::{MILLISECOND, Settings},
     store::{self, Store},
     system::System,
+    trace::{Trace, What},
 };
 
 /// Asks the disk itself, not the log that said so, whether what was reported durable is: a copy of
@@ -125,7 +126,7 @@ impl<S: System> World<S> {
             published: None,
         });
         self.note(1, number, &[]);
-        self.say(|_| format!("node {number} starts with term {}, {:?}", view.term, view.last));
+        self.tell_start(number, (found.kept, found.lost));
         if self.nodes[at].lives > 1 {
             self.restarted(number);
         }
@@ -148,7 +149,7 @@ impl<S: System> World<S> {
     fn start_failed(&mut self, number: u64) -> Result<(), Violation> {
         let series = Series { kind: 1, epoch: 0 };
         let [power, chance] = self.choices.next_of(Stream::Disk(number), series, [2, u64::MAX]);
-        self.say(|_| format!("node {number} stops while it opens its log"));
+        self.tell_lead(|| What::StartFailed { node: number });
         let node = &mut self.nodes[number as usize];
         if power == 1 {
             node.disk.lose_power(chance)
@@ -182,15 +183,18 @@ impl<S: System> World<S> {
         // Mostly within the write or its sync; sometimes within the changes of a new segment.
         let after = if rare == 2 { later } else { first };
         let node = &mut self.nodes[number as usize];
+        let lost = self.trace.as_ref().map_or(0, |_| node.disk.counters().lost_sectors);
         node.paused_until = 0;
         let Some(mut life) = node.life.take() else {
             // Down already: a killed machine may still lose its power.
             if fault == Fault::PowerLoss {
                 self.marks.reach(Mark::PowerLostWhileDown);
                 node.disk.lose_power(chance);
+                self.tell_crash(number, fault, false, lost);
             }
             return;
         };
+        let writing = life.writing.is_some();
         if let Some(job) = life.writing.take() {
             self.marks.reach(Mark::CrashedWhileWriting);
             node.disk.disarm();
@@ -211,7 +215,7 @@ impl<S: System> World<S> {
             node.disk.kill(chance);
         }
         self.note(2, number, &[]);
-        self.say(|_| format!("node {number} crashes: {fault:?}"));
+        self.tell_crash(number, fault, writing, lost);
         if self.nodes.iter().all(|node| node.life.is_none()) && self.nodes.len() > 1 {
             self.marks.reach(Mark::AllDown);
         }
@@ -235,18 +239,15 @@ impl<S: System> World<S> {
         let sender = self.nodes[from as usize].id;
         let node = &mut self.nodes[to as usize];
         let at = node.clock.read(self.now);
-        let Some(running) = &mut node.life else { return Ok(()) };
+        let heard = node.life.is_some();
+        if !heard && self.trace.is_none() {
+            return Ok(());
+        }
         let message = quorate_codec::decode_message(bytes)
             .map_err(|error| Violation::Codec { node: from, detail: error.to_string() })?;
-        if self.trace.is_some() {
-            let line = format!("{message:?}");
-            self.say(|_| format!("{to} hears from {from}: {line}"));
-            if let Some(running) = &mut self.nodes[to as usize].life {
-                running.driver.receive(sender, message, at);
-            }
-        } else {
-            running.driver.receive(sender, message, at);
-        }
+        self.tell_delivery(from, to, &message, heard);
+        let Some(running) = &mut self.nodes[to as usize].life else { return Ok(()) };
+        running.driver.receive(sender, message, at);
         self.note(3, from << 8 | to, &[]);
         self.pump(to)
     }
@@ -270,6 +271,7 @@ impl<S: System> World<S> {
         let Some(running) = &mut node.life else { return Ok(()) };
         running.tick_at = None;
         if running.driver.deadline().is_some_and(|deadline| deadline <= time) {
+            Trace::told(&mut self.trace, |trace| trace.timer(number));
             running.driver.tick(time);
             self.note(4, number, &[]);
             return self.pump(number);

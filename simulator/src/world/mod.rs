@@ -14,6 +14,7 @@ mod pump;
 mod recovery;
 mod snapshots;
 mod stats;
+mod tell;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -36,6 +37,7 @@ use crate::{
     profile::{Profile, SECOND, Settings},
     queue::Queue,
     system::{KvSystem, System},
+    trace::Trace,
 };
 
 use events::{Event, Order, Request, Trigger, Work};
@@ -110,7 +112,7 @@ pub struct World<S: System = KvSystem> {
     finished: bool,
     stats: Stats,
     marks: Marks,
-    trace: Option<Vec<String>>,
+    trace: Option<Box<Trace>>,
     scratch: Vec<u8>,
     same_moment: u64,
     /// Whether the step that is being judged is an apply.
@@ -214,16 +216,6 @@ impl<S: System> World<S> {
         Ok(world)
     }
 
-    /// Keeps a line for each thing that happens from now on.
-    pub fn keep_trace(&mut self) {
-        self.trace = Some(Vec::new());
-    }
-
-    /// Takes the lines kept so far.
-    pub fn take_trace(&mut self) -> Vec<String> {
-        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
     /// What the seed was expanded to.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -273,7 +265,7 @@ impl<S: System> World<S> {
         if self.finished {
             return Ok(false);
         }
-        let Some((at, event)) = self.queue.pop() else { return Ok(false) };
+        let Some((at, number, event)) = self.queue.pop() else { return Ok(false) };
         self.same_moment = if at > self.now { 0 } else { self.same_moment + 1 };
         if self.same_moment > SPIN_LIMIT {
             let what = format!("more than {SPIN_LIMIT} events at one moment, lastly {event:?}");
@@ -281,6 +273,9 @@ impl<S: System> World<S> {
         }
         self.now = at;
         self.stats.events += 1;
+        if let Some(trace) = &mut self.trace {
+            trace.handle(number, at, self.stats.events);
+        }
         self.dispatch(event)?;
         while let Some((planned, cause)) = self.struck.pop() {
             self.strike(planned, cause);
@@ -295,7 +290,10 @@ impl<S: System> World<S> {
 
     fn push_at(&mut self, at: Nanos, event: Event<S::Answer>) {
         let [tie] = self.choices.keyed(Stream::Ties, mix(at, event.key()), [1 << 16]);
-        self.queue.push(at, tie as u32, event);
+        let number = self.queue.push(at, tie as u32, event);
+        if let Some(trace) = &mut self.trace {
+            trace.queued(number);
+        }
     }
 
     /// How long some work of a node takes, or what else is drawn for it; below `bound`.
@@ -315,16 +313,6 @@ impl<S: System> World<S> {
         }
     }
 
-    /// Keeps a line of the trace, where one is kept.
-    fn say(&mut self, line: impl FnOnce(&World<S>) -> String) {
-        if self.trace.is_some() {
-            let line = format!("{} {}", crate::plan::seconds(self.now), line(self));
-            if let Some(trace) = &mut self.trace {
-                trace.push(line);
-            }
-        }
-    }
-
     /// Whoever leads the newest term; node 0 where none does.
     fn leader(&self) -> u64 {
         self.oracles.election.newest().map_or(0, |(_, node)| node)
@@ -337,6 +325,7 @@ impl<S: System> World<S> {
             return false;
         }
         self.marks.reach(Mark::Paused);
+        self.tell_held(node);
         self.push_at(until, event());
         true
     }

@@ -134,6 +134,7 @@ impl<S: System> World<S> {
             self.look_at_clock(number)?;
         }
         self.nodes[number as usize].clock.jump(self.now, by);
+        self.tell_clock(number, by);
         self.marks.add(Mark::ClockSteppedBack, u64::from(by < 0));
         self.clock_changed(number);
         if is_seen { self.look_at_clock(number) } else { Ok(()) }
@@ -158,7 +159,9 @@ impl<S: System> World<S> {
             let Some(life) = node.life.as_mut().filter(|_| !stands) else { continue };
             life.driver.wake(time);
             self.note(17, number, &[]);
+            let cause = self.told_cause();
             self.pump(number)?;
+            self.tell_from(cause);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::{
     plan::Pattern,
     profile::MILLISECOND,
     system::System,
+    trace::Spoken,
 };
 
 /// Every so many steps the core's own invariants are checked.
@@ -34,6 +35,7 @@ fn series_of(message: &Message) -> Series {
 impl<S: System> World<S> {
     /// Takes everything that a node's last step asks for.
     pub(super) fn pump(&mut self, number: u64) -> Result<(), Violation> {
+        self.tell_state(number);
         self.look(number)?;
         self.send_all(number)?;
         self.offer_snapshots(number);
@@ -92,7 +94,7 @@ impl<S: System> World<S> {
         Ok(())
     }
 
-    /// Marks, traces and triggers of a change.
+    /// Marks and triggers of a change.
     fn look_after(
         &mut self,
         number: u64,
@@ -111,16 +113,10 @@ impl<S: System> World<S> {
         if before.role == RoleKind::Candidate && after.role != RoleKind::Leader {
             self.marks.reach(Mark::ElectionFailed);
         }
-        if (before.role, before.term) != (after.role, after.term) {
-            let (role, term, last) = (after.role, after.term, after.last);
-            self.say(|_| format!("node {number} is {role:?} in term {term}, log ends {last:?}"));
-        }
         if begins {
             self.observe(Pattern::BecameLeader, number);
         }
         if commits {
-            let commit = after.commit;
-            self.say(|_| format!("node {number} commits through {commit}"));
             self.observe(Pattern::Committed, number);
         }
     }
@@ -130,7 +126,6 @@ impl<S: System> World<S> {
         let spares = self.settings.nodes;
         let Some(life) = &self.nodes[number as usize].life else { return };
         let after = life.members.clone();
-        self.say(|_| format!("node {number} has the members {after:?}"));
         if !leads {
             return;
         }
@@ -222,10 +217,7 @@ impl<S: System> World<S> {
                 return Err(Violation::Codec { node: from, detail });
             }
         }
-        self.say(|_| match arrivals[0] {
-            Some(_) => format!("{from} to {to}: {message:?}"),
-            None => format!("{from} to {to}, lost: {message:?}"),
-        });
+        let before = self.tell_send((from, to), || Spoken::of(message), arrivals);
         let is_gone = arrivals[0].is_none() || self.nodes[to as usize].life.is_none();
         let chance = self.settings.unreachable_ppm;
         if is_gone
@@ -237,6 +229,7 @@ impl<S: System> World<S> {
         for at in arrivals.into_iter().flatten() {
             self.push_at(at, Event::Deliver { from, to, life, bytes: bytes.clone() });
         }
+        self.tell_from(before);
         Ok(())
     }
 
@@ -273,10 +266,12 @@ impl<S: System> World<S> {
             }
             self.oracles.write(number, write)?;
         }
+        let before = self.trace.as_mut().map(|trace| trace.writes(number, &job));
         life.writing = Some(job);
         let spread = self.work(number, Work::Write, self.settings.write_spread + 1);
         let delay = self.settings.write_time + spread;
         self.push(delay, Event::WriteDone { node: number, life: life_number });
+        self.tell_from(before.flatten());
         self.observe(Pattern::Writing, number);
         Ok(())
     }

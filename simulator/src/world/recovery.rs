@@ -11,6 +11,7 @@ use crate::{
     oracle::Violation,
     profile::MILLISECOND,
     system::System,
+    trace::Trace,
 };
 
 impl<S: System> World<S> {
@@ -23,7 +24,7 @@ impl<S: System> World<S> {
         self.triggers.clear();
         self.struck.clear();
         self.note(12, 0, &[]);
-        self.say(|_| "everything heals".to_owned());
+        Trace::told(&mut self.trace, Trace::heals);
         for number in 0..self.settings.all_nodes() {
             let node = &mut self.nodes[number as usize];
             node.disk.disarm();
@@ -35,13 +36,16 @@ impl<S: System> World<S> {
             } else {
                 self.push(0, Event::Restart { node: number, lives });
             }
+            self.tell_clock(number, 0);
         }
         self.push(MILLISECOND, Event::Inspect);
         self.resume_clients();
         self.hang_one();
         for number in 0..self.settings.all_nodes() {
             let life = self.nodes[number as usize].lives;
+            let cause = self.told_cause();
             self.space_back(number, life)?;
+            self.tell_from(cause);
         }
         self.wake_all()
     }

@@ -17,6 +17,7 @@ use crate::{
     plan::Pattern,
     profile::{MICROSECOND, MILLISECOND},
     system::System,
+    trace::{Said, Spoken, What},
 };
 
 /// A snapshot that one node sends to another.
@@ -42,6 +43,20 @@ pub(super) struct Part {
 pub(super) struct Have {
     offer: Offer,
     offset: u64,
+}
+
+impl Part {
+    fn spoken(&self) -> Spoken {
+        let (offset, bytes, last) = (self.offset, self.bytes.len() as u64, self.offer.meta.last);
+        Spoken { term: self.offer.term, said: Said::SnapshotPart { last, offset, bytes } }
+    }
+}
+
+impl Have {
+    fn spoken(&self) -> Spoken {
+        let (bytes, last) = (self.offset, self.offer.meta.last);
+        Spoken { term: self.offer.term, said: Said::SnapshotHave { last, bytes } }
+    }
 }
 
 impl<S: System> World<S> {
@@ -120,7 +135,6 @@ impl<S: System> World<S> {
             let Ok(id) = life.store.snapshot_find(meta.last) else { continue };
             let to = send.to.get() - 1;
             let offer = Offer { from: number, to, term: send.term, meta, id };
-            self.say(|_| format!("{number} offers {to} the snapshot {:?}", offer.id));
             self.send_part(Part { offer, offset: 0, bytes: Bytes::new() });
         }
     }
@@ -130,9 +144,11 @@ impl<S: System> World<S> {
         self.note(21, from << 8 | to, &part.bytes);
         let parts = Series { kind: 9, epoch: part.offer.term };
         let arrivals = self.network.send(&mut self.choices, (from, to), parts, self.now);
+        let before = self.tell_send((from, to), || part.spoken(), arrivals);
         for at in arrivals.into_iter().flatten() {
             self.push_at(at, Event::Part { part: part.clone() });
         }
+        self.tell_from(before);
     }
 
     /// What a store did, unless its disk failed.
@@ -150,6 +166,8 @@ impl<S: System> World<S> {
         if self.postponed(to, || Event::Part { part: part.clone() }) {
             return Ok(());
         }
+        let heard = self.nodes[to as usize].life.is_some();
+        self.tell_lead(|| What::Deliver { node: to, from, message: part.spoken(), heard });
         let Part { offer, offset, bytes } = part;
         let id = offer.id;
         let Some(life) = &mut self.nodes[to as usize].life else { return Ok(()) };
@@ -173,9 +191,12 @@ impl<S: System> World<S> {
         self.note(22, from << 8 | to, &[]);
         let haves = Series { kind: 10, epoch: offer.term };
         let arrivals = self.network.send(&mut self.choices, (to, from), haves, self.now);
+        let have = Have { offer, offset: has };
+        let before = self.tell_send((to, from), || have.spoken(), arrivals);
         for at in arrivals.into_iter().flatten() {
-            self.push_at(at, Event::Have { have: Have { offer: offer.clone(), offset: has } });
+            self.push_at(at, Event::Have { have: have.clone() });
         }
+        self.tell_from(before);
         Ok(())
     }
 
@@ -204,6 +225,9 @@ impl<S: System> World<S> {
         if self.postponed(from, || Event::Have { have: have.clone() }) {
             return Ok(());
         }
+        let heard = self.nodes[from as usize].life.is_some();
+        let to = have.offer.to;
+        self.tell_lead(|| What::Deliver { node: from, from: to, message: have.spoken(), heard });
         let Have { offer, offset } = have;
         let part_bytes = self.settings.part_bytes;
         let Some(life) = &mut self.nodes[from as usize].life else { return Ok(()) };
