@@ -1,6 +1,13 @@
 //! Planted bugs: edits of the sources, as data, applied to a copy. The sources are never touched.
 
+pub mod convict;
+pub mod known;
+pub mod page;
+pub mod results;
+pub mod switch;
+
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -103,14 +110,23 @@ impl Edit {
     pub fn apply(&self, repository: &Path) -> Result<String, PlantedError> {
         let path = repository.join(&self.file);
         let text = fs::read_to_string(&path).map_err(failed(format!("read {}", path.display())))?;
-        match text.matches(&self.find).count() {
-            1 => Ok(text.replacen(&self.find, &self.replace, 1)),
-            count => Err(PlantedError::Table(format!(
+        match only_place(&text, &self.find) {
+            Ok(_) => Ok(text.replacen(&self.find, &self.replace, 1)),
+            Err(count) => Err(PlantedError::Table(format!(
                 "the edit for {} finds its text {count} times in {}, not once",
                 self.test,
                 self.file.display()
             ))),
         }
+    }
+}
+
+/// Where `find` stands in `text`; how often, where that is not once.
+fn only_place(text: &str, find: &str) -> Result<usize, usize> {
+    let mut places = text.match_indices(find).map(|(place, _)| place);
+    match (places.next(), places.count()) {
+        (Some(place), 0) => Ok(place),
+        (first, more) => Err(more + usize::from(first.is_some())),
     }
 }
 
@@ -141,13 +157,25 @@ impl Copy {
     /// # Errors
     /// Where files cannot be copied.
     pub fn new(repository: &Path, folder: &Path, members: &[&str]) -> Result<Copy, PlantedError> {
+        Copy::with(repository, folder, members, &BTreeMap::new())
+    }
+
+    /// The same, but for files whose text is given here, by their path from the top.
+    ///
+    /// # Errors
+    /// Where files cannot be copied.
+    pub fn with(
+        repository: &Path,
+        folder: &Path,
+        members: &[&str],
+        others: &BTreeMap<PathBuf, String>,
+    ) -> Result<Copy, PlantedError> {
         fs::create_dir_all(folder).map_err(failed(format!("create {}", folder.display())))?;
         for member in members {
-            copy_folder(&repository.join(member), &folder.join(member))?;
+            copy_folder((repository, folder), Path::new(member), others)?;
         }
         // The core's scenarios lie outside of it.
-        let scenarios = Path::new("tests/scenarios");
-        copy_folder(&repository.join(scenarios), &folder.join(scenarios))?;
+        copy_folder((repository, folder), Path::new("tests/scenarios"), others)?;
         let manifest = repository.join("Cargo.toml");
         let text = fs::read_to_string(&manifest).map_err(failed("read Cargo.toml"))?;
         let mut workspace: toml::Table =
@@ -219,35 +247,22 @@ impl Copy {
         }
     }
 
-    /// Builds the simulator in the copy and runs `seeds` until one fails.
+    /// Builds the simulator in the copy, and says where it is.
     ///
     /// # Errors
-    /// Where cargo cannot be run, or the simulator says nothing that can be read.
-    pub fn try_simulator(&self, seeds: u64) -> Result<Result<Simulated, Fate>, PlantedError> {
-        let build = self.cargo(&["build", "-q", "--release", "-p", "quorate-sim"]).output();
+    /// Where cargo cannot be run, or does not build it.
+    pub fn build_simulator(&self) -> Result<PathBuf, PlantedError> {
+        let build = self
+            .cargo(&["build", "-q", "--release", "-p", "quorate-sim"])
+            // What is planted may well leave a name unused.
+            .env("RUSTFLAGS", "-Awarnings")
+            .output();
         let build = build.map_err(failed("run cargo"))?;
         if !build.status.success() {
-            let text = String::from_utf8_lossy(&build.stderr).into_owned();
-            return Ok(Err(Fate::DoesNotBuild(text)));
+            let text = String::from_utf8_lossy(&build.stderr);
+            return Err(PlantedError::Table(format!("the copy does not build:\n{text}")));
         }
-        let simulator = self.target().join("release/quorate-sim");
-        let range = format!("0..{seeds}");
-        let run = Command::new(simulator)
-            .args(["run", "--seeds", &range, "--jobs", "1", "--json", "--no-shrink"])
-            .args(["--failures", "none"])
-            .stderr(Stdio::null())
-            .output()
-            .map_err(failed("run the simulator"))?;
-        let line = String::from_utf8_lossy(&run.stdout);
-        let summary: serde_json::Value = serde_json::from_str(line.trim())
-            .map_err(|error| PlantedError::Table(format!("the simulator's summary: {error}")))?;
-        let number = |name: &str| summary[name].as_u64().unwrap_or(0);
-        let failures = summary["failures"].as_array();
-        let oracle = failures.and_then(|list| list.first()).map(|failure| {
-            let sentence = failure["violation"].as_str().or(failure["what"].as_str());
-            sentence.map_or_else(|| failure.to_string(), str::to_owned)
-        });
-        Ok(Ok(Simulated { seeds: number("seeds"), cpu_ns: number("cpu_ns"), oracle }))
+        Ok(self.target().join("release/quorate-sim"))
     }
 
     fn target(&self) -> PathBuf {
@@ -264,17 +279,6 @@ impl Copy {
             .env_remove("RUSTFLAGS");
         cargo
     }
-}
-
-/// What the simulator made of a planted bug.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Simulated {
-    /// Seeds run, the one that failed included.
-    pub seeds: u64,
-    /// What they took together, in nanoseconds of processor time.
-    pub cpu_ns: u64,
-    /// What was violated; none where nothing was.
-    pub oracle: Option<String>,
 }
 
 /// The one executable that cargo's messages name.
@@ -298,7 +302,7 @@ fn profiles() -> toml::Table {
     };
     toml::Table::from_iter([
         ("dev".to_owned(), toml::Value::Table(profile(0))),
-        ("release".to_owned(), toml::Value::Table(profile(2))),
+        ("release".to_owned(), toml::Value::Table(profile(3))),
     ])
 }
 
@@ -310,19 +314,27 @@ fn write_source(path: &Path, text: &str) -> Result<(), PlantedError> {
     fs::write(path, text).map_err(failed(format!("write {}", path.display())))
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<(), PlantedError> {
-    fs::create_dir_all(to).map_err(failed(format!("create {}", to.display())))?;
-    for entry in fs::read_dir(from).map_err(failed(format!("read {}", from.display())))? {
+fn copy_folder(
+    (from, to): (&Path, &Path),
+    folder: &Path,
+    others: &BTreeMap<PathBuf, String>,
+) -> Result<(), PlantedError> {
+    fs::create_dir_all(to.join(folder)).map_err(failed(format!("create {}", folder.display())))?;
+    let entries = fs::read_dir(from.join(folder));
+    for entry in entries.map_err(failed(format!("read {}", folder.display())))? {
         let entry = entry.map_err(failed("read a folder"))?;
         let (path, name) = (entry.path(), entry.file_name());
+        let place = folder.join(&name);
         if path.is_dir() {
             if name != "target" {
-                copy_folder(&path, &to.join(name))?;
+                copy_folder((from, to), &place, others)?;
             }
+        } else if let Some(text) = others.get(&place) {
+            write_source(&to.join(&place), text)?;
         } else {
             let text = fs::read_to_string(&path);
             let text = text.map_err(failed(format!("read {}", path.display())))?;
-            write_source(&to.join(name), &text)?;
+            write_source(&to.join(&place), &text)?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Quorums of configurations, by a count that trusts nothing of the core's.
 
-use quorate_core::{Configuration, NodeId};
+use quorate_core::{Configuration, NodeId, Term};
 
 use super::Violation;
 use crate::MAX_NODES;
@@ -36,4 +36,24 @@ pub fn adjacent(node: u64, old: &Configuration, new: &Configuration) -> Result<(
         }
     }
     Ok(())
+}
+
+/// A node that stands for election votes, in the newest configuration of its log, or in the one
+/// `before` where that may yet be needed: while the newest is not known to be committed (paper §6;
+/// dissertation §4.2.2).
+///
+/// # Errors
+/// Where it is no voter.
+pub fn stands(
+    node: u64,
+    term: Term,
+    newest: &Configuration,
+    before: Option<&Configuration>,
+) -> Result<(), Violation> {
+    let votes =
+        |members: &Configuration| NodeId::new(node + 1).is_some_and(|id| members.is_voter(id));
+    if votes(newest) || before.is_some_and(votes) {
+        return Ok(());
+    }
+    Err(Violation::NoVoterStands { node, term })
 }

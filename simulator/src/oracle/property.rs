@@ -45,6 +45,8 @@ properties! {
     VoteOnce = "vote-once",
     /// A commit index never falls within a life.
     CommitMonotonic = "commit-monotonic",
+    /// Only voters stand for election.
+    OnlyVotersStand = "only-voters-stand",
     /// A leader keeps every entry of its log.
     LeaderAppendOnly = "leader-append-only",
     /// A leader commits by counting only what is of its own term.
@@ -137,6 +139,7 @@ impl Violation {
             Violation::TermFell { .. } => Property::TermMonotonic,
             Violation::VoteChanged { .. } => Property::VoteOnce,
             Violation::CommitFell { .. } => Property::CommitMonotonic,
+            Violation::NoVoterStands { .. } => Property::OnlyVotersStand,
             Violation::LeaderRewrote { .. } => Property::LeaderAppendOnly,
             Violation::CommittedOldTerm { .. } => Property::CommitOwnTerm,
             Violation::LogsDiffer { .. } => Property::LogMatching,

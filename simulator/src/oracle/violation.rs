@@ -61,6 +61,14 @@ pub enum Violation {
         /// Now.
         after: Index,
     },
+    /// Only voters stand for election (paper §6).
+    #[error("node {node} stands for election in term {term}, though it is no voter")]
+    NoVoterStands {
+        /// Who.
+        node: u64,
+        /// Its term.
+        term: Term,
+    },
     /// Leader append-only (paper §5.3).
     #[error("leader {node} of term {term} lost its entry {lost:?}; its log ends with {last:?}")]
     LeaderRewrote {

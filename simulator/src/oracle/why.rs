@@ -26,6 +26,10 @@ impl Property {
                 "What was committed has been answered to clients: a node that takes that back \
                  cannot know what it has already applied."
             }
+            Property::OnlyVotersStand => {
+                "Whoever has no vote and stands all the same disturbs those who have one, and may \
+                 lead a group that it does not belong to."
+            }
             Property::LeaderAppendOnly => {
                 "A leader that removes its own entries may remove what followers already count \
                  as committed."

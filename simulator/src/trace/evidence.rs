@@ -73,6 +73,7 @@ pub(super) fn concern(violation: &Violation) -> Concern {
         | Violation::RestoredOther { node, .. } => at(*node, &[Crashed(*node)]),
         Violation::TermFell { node, .. }
         | Violation::VoteChanged { node, .. }
+        | Violation::NoVoterStands { node, .. }
         | Violation::CommitFell { node, .. }
         | Violation::LogsDiffer { node, .. }
         | Violation::SnapshotUncommitted { node, .. }

@@ -1,6 +1,8 @@
 //! What follows from a step of a node: judge it, send, answer, hand out its next work.
 
-use quorate_core::{AppendOutcome, Body, Configuration, Message, NodeId, Promotion, RoleKind};
+use quorate_core::{
+    AppendOutcome, Body, Configuration, Message, NodeId, Promotion, RoleKind, Status,
+};
 
 use super::{Event, Work, World};
 use crate::{
@@ -60,6 +62,9 @@ impl<S: System> World<S> {
         }
         if before == after {
             return Ok(());
+        }
+        if turns {
+            judge_candidacy(number, &status)?;
         }
         let log = status.log;
         let oracles = &mut self.oracles;
@@ -275,4 +280,16 @@ impl<S: System> World<S> {
         self.observe(Pattern::Writing, number);
         Ok(())
     }
+}
+
+/// Whoever stands for election is a voter.
+fn judge_candidacy(number: u64, status: &Status<'_>) -> Result<(), Violation> {
+    if !matches!(status.role, RoleKind::PreCandidate | RoleKind::Candidate) {
+        return Ok(());
+    }
+    let in_snapshot = status.snapshot.map(|snapshot| &snapshot.configuration);
+    let in_log = status.log.summary().configurations().iter().map(|(_, members)| members);
+    let before = in_snapshot.into_iter().chain(in_log).rev().nth(1);
+    let before = before.filter(|_| status.configuration_index > status.commit);
+    members::stands(number, status.term, status.configuration, before.map(|members| &**members))
 }

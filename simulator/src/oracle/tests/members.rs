@@ -3,7 +3,7 @@
 use quorate_core::SnapshotMeta;
 
 use super::*;
-use crate::oracle::members::adjacent;
+use crate::oracle::members::{adjacent, stands};
 
 /// On the way from the first `old` voters to the first `new`.
 fn joint(old: u64, new: u64) -> Configuration {
@@ -37,6 +37,16 @@ fn a_step_to_members_whose_quorums_are_apart() {
     let apart = judge(all(1), all(3));
     assert!(matches!(apart, Err(Violation::QuorumsApart { .. })));
     assert!(judge(joint(1, 3), all(5)).is_err());
+}
+
+#[test]
+fn a_candidate_that_is_no_voter() {
+    assert_eq!(stands(2, 7, &all(3), None), Ok(()));
+    assert_eq!(stands(2, 7, &joint(3, 2), None), Ok(()), "it votes in the old half");
+    assert_eq!(stands(2, 7, &all(2), Some(&all(3))), Ok(()), "it may hold the only copy");
+    let removed = stands(2, 7, &all(2), Some(&joint(1, 2)));
+    assert_eq!(removed, Err(Violation::NoVoterStands { node: 2, term: 7 }));
+    assert!(stands(0, 7, &Configuration::EMPTY, None).is_err());
 }
 
 /// A write that names a snapshot of `last` in place of the whole log.

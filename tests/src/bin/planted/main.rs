@@ -1,46 +1,49 @@
 //! Breaks rules of the core, one at a time, in a copy, and sees who notices.
 
+mod simulate;
+
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
-use quorate_tests::planted::{
-    Copy, Edit, Fate, PlantedError, SUITES, Simulated, edits, repository,
-};
+use quorate_tests::planted::{Copy, Edit, Fate, PlantedError, SUITES, edits, repository};
 
-/// Applies each planted edit to a copy of the sources, builds it, and sees its test fail.
+/// Applies planted edits to a copy of the sources, builds it, and sees who notices: for each rule of
+/// the core its test; with --simulate, for each known bug of real implementations the simulator.
 #[derive(Parser)]
 #[command(after_help = "\
 Examples:
-  planted                          every rule's edit against its test
-  planted --list                   the edits
-  planted votes_are_counted        those whose test's name or bug holds this
-  planted --simulate B1 B29 B30    these against the simulator instead of the test
+  planted                                every rule's edit against its test
+  planted --list                         the edits
+  planted votes_are_counted              those whose test's name or bug holds this
+  planted --simulate --list              the known bugs
+  planted --simulate B29 B3 none         these against the simulator; `none` plants nothing
+  planted --simulate --budget 600        all, 10 CPU-minutes for each of 5 ranges; goes on where it ended
+  planted --simulate --quick             the ten that are convicted soonest; keeps no results
+  planted --simulate --table             writes docs/planted-bugs.md from the results
 
 Exit codes:
-  0  every edit was convicted
-  1  one survived, or did not build
+  0  every edit was convicted; with --simulate, but for those that are known to be missed
+  1  one survived, or did not build, or the clean sources fail
   2  a flag is wrong
   3  it cannot run")]
 struct Arguments {
-    /// Only edits whose test's name holds one of these, or whose bug is one of these.
+    /// Only edits whose test's name holds one of these, or whose bug is one of these; with
+    /// --simulate, only these known bugs.
     ids: Vec<String>,
-    /// Only say which edits there are.
+    /// Only say which there are.
     #[arg(long)]
     list: bool,
-    /// Run the simulator over each broken copy, and say how many seeds it took to convict.
+    /// Run the simulator over each known bug, and say how many seeds it took to convict.
     #[arg(long)]
     simulate: bool,
-    /// With --simulate: how many seeds to run at most.
-    #[arg(long, default_value_t = 2_000)]
-    seeds: u64,
     /// One JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    simulation: simulate::Flags,
 }
 
 const CORE: &str = "raft-proto-free-core";
-const SIMULATED: [&str; 6] =
-    [CORE, "adapters/codec", "adapters/driver", "adapters/wal", "engine/kv", "simulator"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -55,6 +58,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool, PlantedError> {
+    if arguments.simulate {
+        return simulate::run(arguments);
+    }
     let repository = repository();
     let mut edits = edits(&repository)?;
     if !arguments.ids.is_empty() {
@@ -69,7 +75,7 @@ fn run(arguments: &Arguments) -> Result<bool, PlantedError> {
         }
         return Ok(true);
     }
-    if arguments.simulate { simulate(arguments, &edits) } else { test(arguments, &edits) }
+    test(arguments, &edits)
 }
 
 fn is_named(edit: &Edit, id: &str) -> bool {
@@ -117,41 +123,6 @@ fn test(arguments: &Arguments, edits: &[Edit]) -> Result<bool, PlantedError> {
         }
         if let Fate::DoesNotBuild(text) = fate {
             eprintln!("{text}");
-        }
-    }
-    copy.plant(None)?;
-    Ok(all)
-}
-
-fn simulate(arguments: &Arguments, edits: &[Edit]) -> Result<bool, PlantedError> {
-    let mut copy = Copy::new(&repository(), &workshop("simulate"), &SIMULATED)?;
-    let mut all = true;
-    for edit in edits {
-        copy.plant(Some(edit))?;
-        let (said, simulated) = match copy.try_simulator(arguments.seeds)? {
-            Ok(found) if found.oracle.is_some() => ("convicted", found),
-            Ok(found) => ("SURVIVED", found),
-            Err(fate) => {
-                eprintln!("{}: {fate:?}", edit.test);
-                ("NO BUILD", Simulated { seeds: 0, cpu_ns: 0, oracle: None })
-            }
-        };
-        all &= said == "convicted";
-        let seconds = simulated.cpu_ns as f64 / 1e9;
-        let (bug, seeds) = (edit.bug.as_deref().unwrap_or(""), simulated.seeds);
-        let oracle = simulated.oracle.unwrap_or_default();
-        if arguments.json {
-            let fate = said.to_lowercase();
-            let line = serde_json::json!({
-                "bug": bug, "test": edit.test, "fate": fate, "seeds": seeds, "cpu_s": seconds,
-                "oracle": oracle,
-            });
-            println!("{line}");
-        } else {
-            println!(
-                "{said:9} {seeds:5} seeds {seconds:7.2} CPU-s  {bug:4} {}\n          {oracle}",
-                edit.test
-            );
         }
     }
     copy.plant(None)?;
