@@ -40,6 +40,7 @@ use crate::{
     trace::Trace,
 };
 
+pub use events::Upcoming;
 use events::{Event, Order, Request, Trigger, Work};
 pub use faults::Strike;
 pub use stats::Stats;
@@ -257,6 +258,11 @@ impl<S: System> World<S> {
         &self.strikes
     }
 
+    /// Gives the source of chance back: with what it recorded, or to be advanced.
+    pub fn into_choices(self) -> Choices {
+        self.choices
+    }
+
     /// Takes the next event in; false once the run is over.
     ///
     /// # Errors
@@ -375,6 +381,9 @@ impl<S: System> World<S> {
         marks.add(Mark::LinkSlowed, network.slowed);
         for node in &self.nodes {
             stats::mark_disk(&mut marks, node.disk.counters());
+            if let Some(life) = &node.life {
+                stats::mark_driver(&mut marks, life.driver.counters());
+            }
         }
         marks
     }
