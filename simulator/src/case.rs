@@ -83,9 +83,14 @@ impl Case {
 impl<S: System> Case<S> {
     /// What a seed is expanded to.
     pub fn with(system: S, recipe: Recipe) -> Case<S> {
-        let mut choices = Choices::from_seed(recipe.seed);
-        let settings = Settings::draw(&mut choices, recipe.profile, recipe.nodes, recipe.time);
-        let plan = Plan::draw(&mut choices, recipe.profile, &settings);
+        Case::draw(&mut Choices::from_seed(recipe.seed), system, recipe)
+    }
+
+    /// What any source of chance makes of a recipe, whose seed then counts for nothing: the run goes
+    /// on drawing from the same source, by [`World::with`](crate::world::World::with).
+    pub fn draw(choices: &mut Choices, system: S, recipe: Recipe) -> Case<S> {
+        let settings = Settings::draw(choices, recipe.profile, recipe.nodes, recipe.time);
+        let plan = Plan::draw(choices, recipe.profile, &settings);
         Case {
             system,
             profile: recipe.profile,

@@ -6,6 +6,8 @@
 //! Zero always means the benign choice: no fault, the least delay, in order.
 
 mod chance;
+mod enumerate;
+mod recording;
 mod stream;
 
 use rand_chacha::{
@@ -14,6 +16,8 @@ use rand_chacha::{
 };
 
 pub use chance::Chance;
+pub use enumerate::{Enumerator, Widths};
+pub use recording::{Drawn, Recording};
 pub use stream::Stream;
 
 use crate::hash::{mix, scatter};
@@ -25,6 +29,23 @@ enum Source {
     Seed { seed: u64, streams: Vec<Option<Box<ChaCha8Rng>>>, roots: Vec<Option<u64>> },
     /// A byte string that is used up in order, whoever draws; zeros behind its end.
     Bytes { bytes: Vec<u8>, next: usize },
+    /// One of all the ways through the first draws, whoever draws; zeros behind them.
+    Path(enumerate::Path),
+    /// What was drawn in an earlier run.
+    Recording(recording::Playback),
+}
+
+impl Source {
+    /// The next number below `bound`, of a source that is used up in order.
+    fn next(&mut self, stream: Stream, bound: u64) -> u64 {
+        match self {
+            Source::Bytes { bytes, next } => below(next_word(bytes, next), bound),
+            Source::Path(path) => path.next(bound),
+            Source::Recording(playback) => playback.next(stream, bound),
+            // The others draw from streams of their own.
+            Source::Seed { seed, streams, .. } => below(word_of(*seed, streams, stream), bound),
+        }
+    }
 }
 
 /// How many series a stream has.
@@ -50,6 +71,8 @@ pub struct Choices {
     quiet: Vec<bool>,
     /// By number of the stream and kind: the epoch, and how many there were in it.
     counts: Vec<(u64, u64)>,
+    /// What was drawn, where that is kept.
+    record: Option<Box<Recording>>,
 }
 
 impl Choices {
@@ -64,7 +87,33 @@ impl Choices {
     }
 
     fn of(source: Source) -> Choices {
-        Choices { source, quiet: Vec::new(), counts: Vec::new() }
+        Choices { source, quiet: Vec::new(), counts: Vec::new(), record: None }
+    }
+
+    /// Everything is as it was drawn when `recording` was kept, by whoever drew it; once the run
+    /// draws something else than that one did, all else is benign, and
+    /// [`Choices::has_parted`] says so.
+    pub fn from_recording(recording: Recording) -> Choices {
+        Choices::of(Source::Recording(recording::Playback::new(recording)))
+    }
+
+    /// Keeps what is drawn from now on.
+    pub fn keep_record(&mut self) {
+        self.record = Some(Box::default());
+    }
+
+    /// Takes what was drawn since [`Choices::keep_record`].
+    pub fn take_record(&mut self) -> Option<Recording> {
+        self.record.take().map(|record| *record)
+    }
+
+    /// The draw, counted from 0, at which a run left the recording that it plays; none where it
+    /// did not, and for every other source.
+    pub fn has_parted(&self) -> Option<u64> {
+        match &self.source {
+            Source::Recording(playback) => playback.parted(),
+            Source::Seed { .. } | Source::Bytes { .. } | Source::Path(_) => None,
+        }
     }
 
     /// From now on this stream makes benign choices only.
@@ -87,11 +136,14 @@ impl Choices {
         if self.is_quiet(stream) {
             return 0;
         }
-        let word = match &mut self.source {
-            Source::Seed { seed, streams, .. } => word_of(*seed, streams, stream),
-            Source::Bytes { bytes, next } => next_word(bytes, next),
+        let drawn = match &mut self.source {
+            Source::Seed { seed, streams, .. } => below(word_of(*seed, streams, stream), bound),
+            other => other.next(stream, bound),
         };
-        below(word, bound)
+        if let Some(record) = &mut self.record {
+            record.push(stream, bound, drawn);
+        }
+        drawn
     }
 
     /// Numbers below `bounds` for the thing that `key` names: the same whenever it is drawn.
@@ -105,7 +157,7 @@ impl Choices {
         if self.is_quiet(stream) {
             return [0; N];
         }
-        match &mut self.source {
+        let drawn = match &mut self.source {
             Source::Seed { seed, roots, .. } => {
                 let mut word = root_of(*seed, roots, stream) ^ scatter(key);
                 bounds.map(|bound| {
@@ -113,10 +165,12 @@ impl Choices {
                     below(word, bound)
                 })
             }
-            Source::Bytes { bytes, next } => {
-                bounds.map(|bound| below(next_word(bytes, next), bound))
-            }
+            other => bounds.map(|bound| other.next(stream, bound)),
+        };
+        if let Some(record) = &mut self.record {
+            bounds.iter().zip(drawn).for_each(|(bound, drawn)| record.push(stream, *bound, drawn));
         }
+        drawn
     }
 
     /// Numbers below `bounds` for the next thing of a series.

@@ -23,6 +23,7 @@ pub mod client;
 pub mod clock;
 pub mod disk;
 pub mod duration;
+pub mod explore;
 pub mod file;
 pub mod hash;
 pub mod history;

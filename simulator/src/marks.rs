@@ -1,7 +1,13 @@
 //! What has been reached: facts seen from outside, so that a batch of runs that never met the
 //! situations it is meant to test is not taken for a pass.
 
-use std::fmt;
+mod required;
+
+pub use required::Required;
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 macro_rules! marks {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
@@ -209,15 +215,6 @@ impl Marks {
             *count += more;
         }
     }
-
-    /// What a batch of swarm runs must reach and this one did not.
-    pub fn missing(&self) -> Vec<Mark> {
-        // A log that never writes a sector twice before it syncs has no earlier versions of it; and
-        // one whose group commits are one record never finds a part of one.
-        let optional = [Mark::OlderSector, Mark::PartOfGroupRecovered];
-        let is_missing = |mark: &Mark| self.count(*mark) == 0 && !optional.contains(mark);
-        Mark::ALL.iter().copied().filter(is_missing).collect()
-    }
 }
 
 impl fmt::Display for Mark {
@@ -226,22 +223,43 @@ impl fmt::Display for Mark {
     }
 }
 
+/// As a map from names to how often each was reached; without those that were not.
+impl Serialize for Marks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let reached = Mark::ALL.iter().filter(|mark| self.count(**mark) > 0);
+        serializer.collect_map(reached.map(|mark| (mark.to_string(), self.count(*mark))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Marks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Marks, D::Error> {
+        let mut marks = Marks::default();
+        for (name, count) in BTreeMap::<String, u64>::deserialize(deserializer)? {
+            let mark = Mark::ALL.iter().find(|mark| mark.to_string() == name);
+            let mark = mark.ok_or_else(|| D::Error::custom(format!("no mark '{name}'")))?;
+            marks.add(*mark, count);
+        }
+        Ok(marks)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::Profile;
 
     #[test]
     fn a_batch_that_reached_all_but_one_mark_misses_that_one() {
         let mut marks = Marks::default();
         let rest = Mark::ALL.iter().filter(|mark| **mark != Mark::TornBatchMet);
         rest.for_each(|mark| marks.reach(*mark));
-        assert_eq!(marks.missing(), [Mark::TornBatchMet]);
+        assert_eq!(marks.missing(Profile::Swarm), [Mark::TornBatchMet]);
         let mut other = Marks::default();
         other.add(Mark::TornBatchMet, 0);
         marks.merge(&other);
-        assert_eq!(marks.missing(), [Mark::TornBatchMet], "none more is none");
+        assert_eq!(marks.missing(Profile::Swarm), [Mark::TornBatchMet], "none more is none");
         other.reach(Mark::TornBatchMet);
         marks.merge(&other);
-        assert!(marks.missing().is_empty());
+        assert!(marks.missing(Profile::Swarm).is_empty());
     }
 }

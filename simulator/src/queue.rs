@@ -73,9 +73,11 @@ impl<E> Queue<E> {
         Some((slot.at, slot.sequence, event))
     }
 
-    /// When the next event is due.
-    pub fn next_at(&self) -> Option<Nanos> {
-        self.heap.peek().map(|slot| slot.at)
+    /// The next event and its time, which stay.
+    pub fn peek(&self) -> Option<(Nanos, &E)> {
+        let slot = self.heap.peek()?;
+        let event = self.events.get(slot.place as usize)?.as_ref()?;
+        Some((slot.at, event))
     }
 
     /// How many events there are.

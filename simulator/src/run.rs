@@ -10,7 +10,7 @@ use crate::{
     oracle::{Family, Property, Violation},
     system::{KvOperation, KvSystem, System},
     trace::Record,
-    world::{Recipe, Stats, Strike, World},
+    world::{Recipe, Stats, Strike, Upcoming, World},
 };
 
 /// How the command line is run from a clone, which is where lines to paste are pasted.
@@ -147,7 +147,7 @@ fn play<S: System>(case: Case<S>, options: Options) -> (Played<S::Operation>, Ca
 }
 
 /// A panic is a violation, too: nothing that comes in from outside may cause one.
-fn caught<T>(step: impl FnOnce() -> Result<T, Violation>) -> Result<T, Violation> {
+pub(crate) fn caught<T>(step: impl FnOnce() -> Result<T, Violation>) -> Result<T, Violation> {
     // After a panic the world is only looked at, and no longer stepped.
     catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -165,18 +165,43 @@ pub fn without_panics<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Steps a world, and its twin beside it, which must do the same. The first event that differs is
+/// named as either has it.
 fn step_both<S: System>(
     world: &mut World<S>,
     twin: Option<&mut World<S>>,
 ) -> Result<bool, Violation> {
-    let result = world.step();
-    if let Some(twin) = twin {
-        let other = twin.step();
-        if other != result || twin.hash() != world.hash() || twin.now() != world.now() {
-            return Err(Violation::NotDeterministic { event: world.stats().events });
-        }
+    let Some(twin) = twin else { return world.step() };
+    let (here, there) = (world.upcoming(), twin.upcoming());
+    let (result, other) = (world.step(), twin.step());
+    let is_like = match (&here, &there) {
+        (Some(here), Some(there)) => here.is_like(there),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    let is_same = is_like && other == result;
+    if is_same && twin.hash() == world.hash() && twin.now() == world.now() {
+        return result;
     }
-    result
+    Err(Violation::NotDeterministic {
+        event: world.stats().events.max(twin.stats().events),
+        here: told(here, &result, world.hash()),
+        there: told(there, &other, twin.hash()),
+    })
+}
+
+/// An event with what it led to.
+fn told<A: std::fmt::Debug>(
+    event: Option<Upcoming<A>>,
+    result: &Result<bool, Violation>,
+    hash: u64,
+) -> String {
+    let event = event.map_or("nothing was left to come".to_owned(), |event| event.to_string());
+    let end = match result {
+        Ok(_) => String::new(),
+        Err(violation) => format!(", {}", violation.property()),
+    };
+    format!("{event}{end} (hash {hash:016x})")
 }
 
 impl Report {
@@ -236,31 +261,67 @@ mod tests {
         Report { recipe, stats, marks, hash: 0, failure: Some(failure), trace: Vec::new() }
     }
 
+    fn parted() -> Violation {
+        Violation::NotDeterministic { event: 3, here: String::new(), there: String::new() }
+    }
+
     #[test]
     fn the_line_to_paste_names_all_that_decides_the_run() {
-        let line = failed(Violation::NotDeterministic { event: 3 }).command();
+        let line = failed(parted()).command();
         let end = "run --seeds 9 --profile disk --time 1500ms --nodes 5 --twice --trace -";
         assert!(line.ends_with(end), "{line}");
     }
 
-    #[test]
-    fn a_run_that_parts_from_its_twin_is_not_deterministic() {
-        let short = |seed| Recipe { time: SECOND, ..Recipe::new(seed) };
-        let (mut world, mut twin) = (World::new(short(1)).unwrap(), World::new(short(1)).unwrap());
-        for _ in 0..100 {
-            assert_eq!(step_both(&mut world, Some(&mut twin)), Ok(true));
+    /// Steps a case beside one that differs from it, until they part.
+    fn part(case: Case, other: Case) -> Violation {
+        let (mut world, mut twin) = (World::of(case).unwrap(), World::of(other).unwrap());
+        loop {
+            match step_both(&mut world, Some(&mut twin)) {
+                Ok(true) => {}
+                Ok(false) => panic!("they never parted"),
+                Err(violation) => return violation,
+            }
         }
-        let mut other = World::new(short(2)).unwrap();
-        let parted = step_both(&mut world, Some(&mut other));
-        assert!(matches!(parted, Err(Violation::NotDeterministic { .. })));
+    }
+
+    #[test]
+    fn a_run_that_parts_from_its_twin_names_the_event_the_time_and_the_node_in_both() {
+        let recipe = Recipe { time: SECOND, nodes: Some(3), profile: Profile::Calm, seed: 1 };
+        let case = Case::new(recipe);
+        // One more nanosecond for a write that a disk spends: an artificial divergence.
+        let mut other = case.clone();
+        other.settings.write_time += 1;
+        let Violation::NotDeterministic { here, there, .. } = part(case, other) else {
+            panic!("another violation");
+        };
+        for told in [&here, &there] {
+            assert!(told.starts_with("at ") && told.contains(" WriteDone { node: "), "{told}");
+        }
+        assert_ne!(here, there);
+    }
+
+    #[test]
+    fn a_run_that_differs_in_a_state_alone_is_not_deterministic() {
+        let recipe = Recipe { time: SECOND, nodes: Some(3), profile: Profile::Calm, seed: 1 };
+        let case = Case::new(recipe);
+        let mut other = case.clone();
+        // Nothing comes at another time, but messages say something else.
+        other.settings.max_message_bytes -= 1;
+        other.settings.workload.padding_bytes += 1;
+        let violation = part(case, other);
+        let Violation::NotDeterministic { here, there, .. } = &violation else {
+            panic!("another violation");
+        };
+        let event = |told: &str| told.split(" (hash ").next().unwrap_or_default().to_owned();
+        assert_ne!(here, there);
+        assert!(!event(here).is_empty(), "{violation}");
     }
 
     #[test]
     fn exit_codes_tell_families_apart() {
         let stuck = Violation::Stuck { timeouts: 40, what: String::new() };
         let panicked = Violation::Panicked { message: String::new() };
-        let codes = [panicked, stuck, Violation::NotDeterministic { event: 1 }]
-            .map(|violation| failed(violation).exit_code());
+        let codes = [panicked, stuck, parted()].map(|violation| failed(violation).exit_code());
         assert_eq!(codes, [2, 3, 4]);
     }
 }

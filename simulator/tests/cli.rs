@@ -15,10 +15,13 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn wrong_usage_is_one_clear_sentence_with_the_way_out_and_exit_code_1() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["run", "--seeds", "9..3"], "write A..B with A below B"),
         (&["run", "--seeds", "x"], "write A..B or a seed"),
         (&["run", "--seeds", "18446744073709551615"], "holds no seed"),
+        (&["run", "--shard", "4/4"], "they count from 0"),
+        (&["run", "--shard", "slurm"], "SLURM_ARRAY_TASK_ID is not set"),
+        (&["run", "--seeds", "0", "--out", "/no/such/place"], "name another file"),
         (&["run", "--profile", "stormy"], "one of calm, swarm, crashes, network, disk"),
         (&["run", "--time", "5"], "write 20s, 1.5ms"),
         (&["run", "--seeds", "0", "--trace", "/no/such/place"], "name another file or -"),

@@ -7,8 +7,9 @@ use quorate_core::{
     Message, NodeId, ReadAnswer, ReadOutcome, ReadRequest, Seq, Token, VoteAnswer, VoteRequest,
     Write, commands,
 };
+use quorate_sim::marks::{Mark, Marks};
 use quorate_tests::{
-    fuzz::{decode, replay, step},
+    fuzz::{decode, replay, step, world},
     planted::repository,
 };
 use rand_chacha::{
@@ -44,6 +45,36 @@ fn any_events_break_no_rule() {
         counts.iter_mut().zip(all).for_each(|(count, reached)| *count += u32::from(reached));
     }
     assert!(counts.iter().all(|count| *count >= 20), "a part is hardly reached: {counts:?}");
+}
+
+#[test]
+fn a_world_passes_whatever_bytes_it_draws_from() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut marks = Marks::default();
+    for _ in 0..60 {
+        // The first thousand draws, eight bytes each; bytes that are mostly benign, too.
+        let mut data = bytes(&mut rng, 8_000);
+        if rng.next_u32() % 2 == 0 {
+            data.iter_mut().skip(1).filter(|byte| **byte % 4 != 0).for_each(|byte| *byte = 0);
+        }
+        if let Some(reached) = world(&data) {
+            marks.merge(&reached);
+        }
+    }
+    assert!(
+        world(&[]).is_none() && world(&[0]).is_some(),
+        "no byte but the profile: the benign run"
+    );
+    let expected = [
+        Mark::GroupCommit,
+        Mark::CrashedWhileWriting,
+        Mark::PartitionBlocked,
+        Mark::MessageLost,
+        Mark::LeaderDeposed,
+        Mark::FaultOnEvent,
+    ];
+    let missing: Vec<Mark> = expected.into_iter().filter(|mark| marks.count(*mark) == 0).collect();
+    assert!(missing.is_empty(), "hardly a world: {missing:?} was never reached");
 }
 
 #[test]

@@ -7,14 +7,12 @@ use std::{
         mpsc,
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use quorate_sim::{
-    hash::mix,
+    hash::{mix, scatter},
     marks::{Mark, Marks},
-    profile::Profile,
     run::{Options, Report, run as run_seed},
     world::Stats,
 };
@@ -22,15 +20,17 @@ use quorate_sim::{
 use super::{
     RunArgs,
     failures::{self, Kept},
-    output,
+    output, progress,
+    results::{Header, Line, Part, Sink},
+    seeds::Seeds,
 };
 
-/// Every so many seeds one is run twice.
+/// Of so many seeds one is run twice; which ones does not depend on shards.
 const TWICE_EVERY: u64 = 16;
 /// As a shell reports a process that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
-/// A batch of so many swarm runs must reach every mark.
-const MARKS_FROM: u64 = 500;
+/// How many seeds there are where nothing is said.
+const SEEDS: u64 = 100;
 
 /// What a batch has come to.
 #[derive(Default)]
@@ -44,49 +44,77 @@ pub(super) struct Total {
     pub(super) cpu_nanos: u64,
     pub(super) wall_nanos: u64,
     pub(super) interrupted: bool,
+    /// All its seeds below this were run, where the budget ended it.
+    pub(super) came_to: Option<u64>,
     /// Of all runs, in whatever order they ended.
     pub(super) hash: u64,
 }
 
+/// What the threads share.
+struct Shared {
+    args: RunArgs,
+    seeds: Seeds,
+    /// How many seeds of the shard were begun.
+    begun: AtomicU64,
+    stop: AtomicBool,
+    deadline: Option<Instant>,
+}
+
+impl Shared {
+    fn new(args: &RunArgs) -> Shared {
+        let seeds = args.seeds.unwrap_or(Seeds {
+            first: 0,
+            // A budget alone takes what it can.
+            end: args.budget.is_none().then_some(SEEDS),
+        });
+        let budget = args.budget.map(Duration::from_nanos);
+        let deadline = budget.and_then(|budget| Instant::now().checked_add(budget));
+        let (begun, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        Shared { args: args.clone(), seeds, begun, stop, deadline }
+    }
+
+    /// The next seed to run, if any.
+    fn next(&self) -> Option<u64> {
+        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if is_late || self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.seed(self.begun.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn seed(&self, nth: u64) -> Option<u64> {
+        let seed = self.args.shard.seed(self.seeds.first, nth)?;
+        (seed < self.seeds.last_end()).then_some(seed)
+    }
+
+    fn part(&self) -> Part {
+        Part { seeds: self.seeds, shard: self.args.shard, budget_ns: self.args.budget }
+    }
+
+    /// How many seeds there are, where they end.
+    fn count(&self) -> Option<u64> {
+        self.seeds.end.map(|end| self.args.shard.count(self.seeds.first, end))
+    }
+}
+
 /// Runs the seeds and gives the exit code.
 pub(super) fn run(args: &RunArgs) -> u8 {
-    let stop = Arc::new(AtomicBool::new(false));
+    let shared = Arc::new(Shared::new(args));
+    if shared.seeds.end.is_none() && args.budget.is_none() {
+        return output::usage("seeds without an end never end: write A..B, or give a --budget");
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
-    let handler = (stop.clone(), interrupted.clone());
+    let handler = (shared.clone(), interrupted.clone());
     // Without a handler the run just ends at once.
     let _ = ctrlc::set_handler(move || {
         handler.1.store(true, Ordering::Relaxed);
-        handler.0.store(true, Ordering::Relaxed);
+        handler.0.stop.store(true, Ordering::Relaxed);
     });
-    let mut sink = match output::Trace::open(args.trace.as_deref()) {
-        Ok(sink) => sink,
-        Err(error) => return output::usage(&output::no_trace(args.trace.as_deref(), &error)),
+    let (trace, mut sink) = match open(args, &shared) {
+        Ok(both) => both,
+        Err(error) => return output::usage(&error),
     };
-    let started = Instant::now();
-    let bar = bar(args);
-    let mut total = Total::default();
-    for (report, cpu_nanos) in start(args, &stop) {
-        total.seeds += 1;
-        total.cpu_nanos += cpu_nanos;
-        total.stats.merge(&report.stats);
-        total.marks.merge(&report.marks);
-        total.hash = total.hash.wrapping_add(mix(report.recipe.seed, report.hash));
-        bar.inc(1);
-        sink.write(&report.trace);
-        if report.failure.is_some() {
-            bar.suspend(|| {
-                output::failure(&report);
-                let file = failures::write(args, &report);
-                total.kept.push(Kept { file, ..Kept::default() });
-            });
-            total.failures.push(report);
-            if !args.keep_going {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-    bar.finish_and_clear();
-    total.wall_nanos = started.elapsed().as_nanos() as u64;
+    let mut total = batch(&shared, trace, &mut sink);
     total.interrupted = interrupted.load(Ordering::Relaxed);
     if !args.no_shrink && !total.interrupted {
         failures::shrink_each(args, &total.failures, &mut total.kept);
@@ -94,29 +122,66 @@ pub(super) fn run(args: &RunArgs) -> u8 {
     conclude(args, &total)
 }
 
-fn bar(args: &RunArgs) -> ProgressBar {
-    if args.trace.as_deref() == Some("-") {
-        return ProgressBar::hidden();
+/// Where all that is written goes.
+fn open(args: &RunArgs, shared: &Shared) -> Result<(output::Trace, Sink), String> {
+    let trace = output::Trace::open(args.trace.as_deref())
+        .map_err(|error| output::no_trace(args.trace.as_deref(), &error))?;
+    let sink = match &args.out {
+        None => Sink::nowhere(),
+        Some(path) => Sink::open(path, &Header::new(&args.shape, shared.part()))?,
+    };
+    Ok((trace, sink))
+}
+
+/// Takes the reports in as runs end.
+fn batch(shared: &Arc<Shared>, mut trace: output::Trace, sink: &mut Sink) -> Total {
+    let args = &shared.args;
+    let started = Instant::now();
+    let budget = args.budget.map(Duration::from_nanos);
+    let mut line = progress::Line::new(shared.count(), budget, args.trace.as_deref() == Some("-"));
+    let mut total = Total::default();
+    for (report, cpu_nanos) in start(shared) {
+        total.seeds += 1;
+        total.cpu_nanos += cpu_nanos;
+        total.stats.merge(&report.stats);
+        total.marks.merge(&report.marks);
+        total.hash = total.hash.wrapping_add(mix(report.recipe.seed, report.hash));
+        line.ran(report.stats.events, report.failure.is_some());
+        trace.write(&report.trace);
+        let mut file = None;
+        if report.failure.is_some() {
+            line.above(|| {
+                output::failure(&report);
+                file = failures::write(args, &report);
+            });
+        }
+        sink.write(&Line::of(&report, cpu_nanos, file.as_deref()));
+        if report.failure.is_some() {
+            total.kept.push(Kept { file, ..Kept::default() });
+            total.failures.push(report);
+            if !args.keep_going {
+                shared.stop.store(true, Ordering::Relaxed);
+            }
+        }
     }
-    // It shows itself only where standard error is a terminal.
-    let bar = ProgressBar::new(args.seeds.end - args.seeds.start);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left");
-    if let Ok(style) = style { bar.with_style(style) } else { bar }
+    line.end();
+    total.wall_nanos = started.elapsed().as_nanos() as u64;
+    // Seeds are begun in order, and whichever was begun has ended.
+    let is_over = args.budget.is_some() && !shared.stop.load(Ordering::Relaxed);
+    total.came_to = if is_over { shared.seed(total.seeds) } else { None };
+    total
 }
 
 /// Starts the threads; the reports come in as runs end.
-fn start(args: &RunArgs, stop: &Arc<AtomicBool>) -> mpsc::Receiver<(Report, u64)> {
-    let next = Arc::new(AtomicU64::new(args.seeds.start));
+fn start(shared: &Arc<Shared>) -> mpsc::Receiver<(Report, u64)> {
     let (send, receive) = mpsc::channel();
-    for _ in 0..args.jobs.min(args.seeds.end - args.seeds.start) {
-        let (next, stop, send, args) = (next.clone(), stop.clone(), send.clone(), args.clone());
+    let jobs = shared.args.jobs.min(shared.count().unwrap_or(u64::MAX));
+    for _ in 0..jobs {
+        let (shared, send) = (shared.clone(), send.clone());
         thread::spawn(move || {
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= args.seeds.end || stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                let twice = args.twice || seed.is_multiple_of(TWICE_EVERY);
+            let args = &shared.args;
+            while let Some(seed) = shared.next() {
+                let twice = args.twice || scatter(seed).is_multiple_of(TWICE_EVERY);
                 let options = Options { twice, trace: args.trace.is_some(), until: None };
                 let began = cpu_nanos();
                 let report = run_seed(args.shape.recipe(seed), options);
@@ -137,8 +202,7 @@ fn cpu_nanos() -> u64 {
 }
 
 fn conclude(args: &RunArgs, total: &Total) -> u8 {
-    let due = args.shape.profile() == Profile::Swarm && total.seeds >= MARKS_FROM;
-    let missing = if due { total.marks.missing() } else { Vec::new() };
+    let missing = total.marks.missing_of(args.shape.profile(), total.seeds);
     if args.json {
         output::json(total, &missing);
     } else {

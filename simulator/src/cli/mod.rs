@@ -1,12 +1,18 @@
 //! Arguments, and the batch that they ask for.
 
 mod batch;
+mod explore;
 mod failures;
+mod merge;
 mod output;
+mod progress;
 mod replay;
+mod results;
+mod seeds;
+mod shard;
 mod shrink;
 
-use std::ops::Range;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use quorate_core::Nanos;
@@ -18,11 +24,18 @@ use quorate_sim::{
     world::Recipe,
 };
 
+use seeds::Seeds;
+use shard::Shard;
+
 const EXAMPLES: &str = "\
 Examples:
   quorate-sim run --seeds 0..1000 --jobs 2      a thousand seeds, two at a time
   quorate-sim run --seeds 42 --trace -          one seed, with all that happens in it
   quorate-sim run --profile disk --twice        each seed twice, compared after each event
+  quorate-sim run --budget 5m --shard 3/64 --out 3.jsonl
+                                                for five minutes, one of 64 processes, with its results
+  quorate-sim merge out/*.jsonl                 the results of all of them
+  quorate-sim explore --terms 1 --entries 1     every state of a small group
   quorate-sim plan --seed 42                    the settings and faults of a seed
   quorate-sim plan --seed 42 --toml             the same as a file that can be edited and replayed
   quorate-sim replay failures/swarm-42.toml     a failure, once more
@@ -32,7 +45,8 @@ Examples:
 ///
 /// A run follows from its seed alone. Exit codes: 0 pass, 1 usage, 2 a safety property is broken,
 /// 3 a liveness property is broken, 4 a run is not deterministic, 5 the runs never met what they
-/// are meant to test, or a file's violation is not seen any more, 130 interrupted.
+/// are meant to test, or a file's violation is not seen any more, 130 interrupted (Ctrl-C, or as a
+/// scheduler ends a process).
 #[derive(Debug, Parser)]
 #[command(name = "quorate-sim", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -50,14 +64,31 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Makes a failing case smaller: fewer faults, operations and nodes, the same violation.
     Shrink(shrink::ShrinkArgs),
+    /// Joins the results of several processes.
+    Merge(merge::MergeArgs),
+    /// Looks at every state that a small group of cores can come to, within bounds.
+    Explore(explore::ExploreArgs),
 }
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// Which seeds: `A..B`, without B, or a single one.
-    #[arg(long, value_parser = seeds, default_value = "0..100")]
-    pub(crate) seeds: Range<u64>,
+    /// Which seeds: `A..B`, without B, or a single one; `A..` as far as the budget allows. 0..100
+    /// where nothing is said, and 0.. where a budget is given.
+    #[arg(long)]
+    seeds: Option<Seeds>,
+    /// Which share of the seeds is run: `I/N`, with I from 0 to N-1, runs every Nth from the Ith on;
+    /// `slurm` and `kubernetes` read that from what a task of an array, or a pod of an indexed Job,
+    /// has in its environment.
+    #[arg(long, value_name = "I/N", value_parser = shard::parse, default_value = "0/1", env = "QUORATE_SHARD")]
+    shard: Shard,
+    /// Begin no more seeds after this time, as 30s, 5m or 2h.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) budget: Option<Nanos>,
+    /// Write the result of each seed to this file as it ends, as JSON lines for `merge`. What the file
+    /// held before is gone.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
     /// How many runs at a time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub(crate) jobs: u64,
@@ -134,6 +165,8 @@ impl Cli {
             Command::Plan(args) => plan(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Shrink(args) => shrink::run(&args),
+            Command::Merge(args) => merge::run(&args),
+            Command::Explore(args) => explore::run(&args),
         }
     }
 }
@@ -146,20 +179,6 @@ fn plan(args: &PlanArgs) -> u8 {
     }
     output::put(&output::expanded(&case));
     0
-}
-
-fn seeds(text: &str) -> Result<Range<u64>, String> {
-    let number = |text: &str| {
-        text.parse::<u64>().map_err(|_| format!("'{text}' is not a number: write A..B or a seed"))
-    };
-    let range = match text.split_once("..") {
-        Some((first, end)) => number(first)?..number(end)?,
-        None => number(text)?..number(text)?.saturating_add(1),
-    };
-    if range.is_empty() {
-        return Err(format!("{text} holds no seed: write A..B with A below B; B is not run"));
-    }
-    Ok(range)
 }
 
 fn profile(text: &str) -> Result<Profile, String> {
@@ -180,10 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_read_as_they_are_meant() {
-        assert_eq!(seeds("3..9"), Ok(3..9));
-        assert_eq!(seeds("7"), Ok(7..8));
-        assert!(seeds("9..3").is_err() && seeds("x").is_err());
+    fn times_are_read_as_they_are_meant() {
         assert_eq!(time("20s"), Ok(20 * SECOND));
         assert_eq!(time("1500ms"), Ok(SECOND / 2 * 3));
         assert!(time("1").is_err() && time("0s").is_err());

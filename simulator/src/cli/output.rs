@@ -140,6 +140,9 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
     let rate = per_second(stats.events, total.cpu_nanos);
     let rate = rate.map_or(String::new(), |rate| format!(" ({rate} per CPU-second)"));
     let stopped = if total.interrupted { ", interrupted" } else { "" };
+    if let Some(seed) = total.came_to {
+        tell!("the budget is over: the seeds of this shard below {seed} were run");
+    }
     tell!(
         "{} seeds{stopped}, {} failed: {} simulated seconds, {} events{rate}, \
          {} messages, hash {:016x}",
@@ -161,6 +164,11 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
         stats.answered,
         stats.searches_given_up,
     );
+    self::missing(missing);
+}
+
+/// Tells which marks a batch should have reached.
+pub(super) fn missing(missing: &[Mark]) {
     if !missing.is_empty() {
         let names: Vec<String> = missing.iter().map(Mark::to_string).collect();
         tell!("never reached, though every batch must: {}", names.join(", "));
@@ -168,7 +176,7 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
 }
 
 /// None where too little time was spent, or the system does not say how much.
-fn per_second(count: u64, nanos: u64) -> Option<u64> {
+pub(super) fn per_second(count: u64, nanos: u64) -> Option<u64> {
     if nanos < MILLISECOND {
         return None;
     }
@@ -186,6 +194,7 @@ pub(super) fn json(total: &Total, missing: &[Mark]) {
     let value = json!({
         "seeds": total.seeds,
         "interrupted": total.interrupted,
+        "budget_ended_below_seed": total.came_to,
         "hash": format!("{:016x}", total.hash),
         "simulated_ns": stats.simulated,
         "events": stats.events,

@@ -381,5 +381,7 @@ fn every_violation_is_told_in_a_sentence() {
     let stuck = Violation::Stuck { timeouts: 40, what: "nobody leads".into() };
     assert_eq!(stuck.to_string(), "40 election timeouts after everything healed, nobody leads");
     assert_eq!(stuck.family(), Family::Liveness);
-    assert_eq!(Violation::NotDeterministic { event: 1 }.family(), Family::Determinism);
+    let parted =
+        Violation::NotDeterministic { event: 1, here: String::new(), there: String::new() };
+    assert_eq!(parted.family(), Family::Determinism);
 }

@@ -392,10 +392,16 @@ pub enum Violation {
         what: String,
     },
     /// The same seed gave another run.
-    #[error("the same seed gave another run: event {event} differs")]
+    #[error(
+        "the same seed gave another run: event {event} differs: {here}; in the other run: {there}"
+    )]
     NotDeterministic {
-        /// The first event that differs.
+        /// The first event that differs, counted from 1.
         event: u64,
+        /// What it was in this run: when, which, on which node, and what it led to.
+        here: String,
+        /// What it was in the other run.
+        there: String,
     },
 }
 

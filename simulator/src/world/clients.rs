@@ -61,7 +61,10 @@ impl<S: System> World<S> {
         let (stream, key) = (Stream::Client(client), mix(number, ASK));
         // Whoever wrote would wait for a leader that is cut off; who only reads goes on reading there.
         let only_reads = self.settings.families.leases && client % 2 == 1;
-        let wanted = match (self.clients[client as usize].list.is_some(), only_reads) {
+        // Where all draws are benign, nobody would ever write.
+        let is_probe = client == PROBER && self.healed_at.is_some();
+        let is_listed = self.clients[client as usize].list.is_some();
+        let wanted = match (is_probe || is_listed, only_reads) {
             (true, _) => Wanted::Write,
             (false, true) => Wanted::Read,
             (false, false) => Wanted::Any,

@@ -1,5 +1,7 @@
 //! What can happen in a world, and who takes it.
 
+use std::fmt;
+
 use bytes::Bytes;
 use quorate_core::{Index, Nanos, RequestId, Timestamp};
 
@@ -48,6 +50,32 @@ pub(super) enum Event<A> {
     Received { node: u64, life: u64, offer: Offer },
     Heal,
     Inspect,
+}
+
+/// The event that a world takes in next, to be compared with another world's.
+#[derive(Clone, Debug)]
+pub struct Upcoming<A> {
+    at: Nanos,
+    event: Event<A>,
+}
+
+/// A message or a part of a snapshot is long, and its beginning tells which it is.
+const TOLD_CHARACTERS: usize = 160;
+
+impl<A> Upcoming<A> {
+    /// Whether both are the same kind of event, of the same nodes, at the same time.
+    pub fn is_like(&self, other: &Upcoming<A>) -> bool {
+        (self.at, self.event.key()) == (other.at, other.event.key())
+    }
+}
+
+impl<A: fmt::Debug> fmt::Display for Upcoming<A> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let event = format!("{:?}", self.event);
+        let told: String = event.chars().take(TOLD_CHARACTERS).collect();
+        let more = if told.len() < event.len() { "…" } else { "" };
+        write!(out, "at {} {told}{more}", crate::duration::write(self.at))
+    }
 }
 
 /// A fault that waits for an event.
@@ -138,6 +166,12 @@ impl<A> Event<A> {
 }
 
 impl<S: System> World<S> {
+    /// What [`World::step`] takes in next; none where nothing is to come.
+    pub fn upcoming(&self) -> Option<Upcoming<S::Answer>> {
+        let (at, event) = self.queue.peek()?;
+        Some(Upcoming { at, event: event.clone() })
+    }
+
     pub(super) fn dispatch(&mut self, event: Event<S::Answer>) -> Result<(), Violation> {
         match event {
             Event::Deliver { from, to, life, bytes } => self.deliver(from, to, life, bytes),

@@ -40,6 +40,7 @@ use crate::{
     trace::Trace,
 };
 
+pub use events::Upcoming;
 use events::{Event, Order, Request, Trigger, Work};
 pub use faults::Strike;
 pub use stats::Stats;
@@ -255,6 +256,11 @@ impl<S: System> World<S> {
     /// The faults that struck so far.
     pub fn strikes(&self) -> &[Strike] {
         &self.strikes
+    }
+
+    /// Gives the source of chance back: with what it recorded, or to be advanced.
+    pub fn into_choices(self) -> Choices {
+        self.choices
     }
 
     /// Takes the next event in; false once the run is over.

@@ -1,6 +1,7 @@
 //! What is counted in a run.
 
 use quorate_core::Nanos;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     disk::DiskCounters,
@@ -8,9 +9,10 @@ use crate::{
 };
 
 /// Counts of a run, or of many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Simulated time, in nanoseconds.
+    #[serde(rename = "simulated_ns")]
     pub simulated: Nanos,
     /// Events taken from the queue.
     pub events: u64,

@@ -8,8 +8,10 @@ mod host;
 mod replay;
 mod source;
 mod step;
+mod world;
 
 pub use decode::decode;
 pub use host::Reached;
 pub use replay::replay;
 pub use step::step;
+pub use world::world;
