@@ -177,6 +177,16 @@ marks! {
     NoSpace,
     /// A transport said that a peer is not reachable.
     Unreachable,
+    /// A driver made several of its core's writes one job.
+    WritesJoined,
+    /// A driver could not tell what became of a proposal, as a snapshot covered its place.
+    ProposalCovered,
+    /// A driver found that a snapshot to be installed was gone, as a newer one had come.
+    InstallGone,
+    /// A driver left entries out, as they follow a snapshot that was gone.
+    EntriesSkipped,
+    /// A driver was to read entries back that were discarded meanwhile.
+    ReadDiscarded,
 }
 
 const COUNT: usize = Mark::ALL.len();

@@ -13,7 +13,7 @@ use quorate_core::{
 };
 
 use crate::{
-    Cause, ContractChecker, Outcome, SnapshotSend, StoreError,
+    Cause, ContractChecker, DriverCounters, Outcome, SnapshotSend, StoreError,
     jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob},
     record::{Recorder, Tap},
     snapshot::Snapshots,
@@ -55,6 +55,7 @@ pub struct Driver<R> {
     /// Why the node stopped, or is about to.
     cause: Option<Cause>,
     halted: bool,
+    counters: DriverCounters,
 }
 
 impl<R: Clone> Driver<R> {
@@ -133,6 +134,7 @@ impl<R: Clone> Driver<R> {
             tap,
             cause: None,
             halted: false,
+            counters: DriverCounters::default(),
         };
         // A first step lets the core ask for what a new group must write.
         driver.step(Input::Tick, now);
@@ -174,6 +176,11 @@ impl<R: Clone> Driver<R> {
         self.applied
     }
 
+    /// How often this life took the ways that are not seen from outside.
+    pub fn counters(&self) -> DriverCounters {
+        self.counters
+    }
+
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
     }
@@ -188,6 +195,7 @@ impl<R: Clone> Driver<R> {
             return None;
         }
         self.writing = Some(self.writes.last()?.seq);
+        self.counters.joined_writes += u64::from(self.writes.len() > 1);
         Some(WriteJob { writes: std::mem::take(&mut self.writes) })
     }
 
@@ -221,6 +229,7 @@ impl<R: Clone> Driver<R> {
             Ok(entries) => LogFound::Entries(entries),
             Err(StoreError::NotFound(_)) => {
                 let is_discarded = from <= self.raft.status().log.base().index;
+                self.counters.discarded_reads += u64::from(is_discarded);
                 if is_discarded { LogFound::Compacted } else { LogFound::Missing }
             }
             Err(error) => {
@@ -241,7 +250,9 @@ impl<R: Clone> Driver<R> {
         let incarnation = self.incarnation;
         loop {
             match self.work.pop_front()? {
-                Work::Entries(_) if self.awaits_install => {}
+                Work::Entries(entries) if self.awaits_install => {
+                    self.counters.skipped_entries += entries.len();
+                }
                 Work::Entries(entries) => {
                     self.applying = entries.last();
                     return Some(ApplyJob::Entries(EntriesJob { incarnation, entries }));
@@ -275,7 +286,8 @@ impl<R: Clone> Driver<R> {
             Done::Installed { last, result: Ok(()) } => {
                 self.snapshots.since = (0, 0);
                 self.applied = last.index;
-                self.waiting.installed(last, &mut self.outcomes);
+                let covered = self.waiting.installed(last, &mut self.outcomes);
+                self.counters.covered_proposals += covered;
             }
             Done::Installed { last, result: Err(why) } => return self.not_installed(last, why, at),
         }
@@ -287,7 +299,10 @@ impl<R: Clone> Driver<R> {
         let newest = self.raft.status().snapshot.map_or(0, |snapshot| snapshot.last.index);
         match why {
             // The store removed it when a newer one was named, which is to be installed next.
-            NotInstalled::Gone if newest > last.index => self.awaits_install = true,
+            NotInstalled::Gone if newest > last.index => {
+                self.counters.gone_installs += 1;
+                self.awaits_install = true;
+            }
             NotInstalled::Gone => {
                 let why = "it is not in the store".to_owned();
                 self.fail(Cause::Install { last, why }, at);

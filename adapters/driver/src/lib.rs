@@ -5,6 +5,7 @@
 
 mod checked;
 mod contract;
+mod counters;
 mod driver;
 mod inputs;
 mod jobs;
@@ -22,6 +23,7 @@ pub mod conformance;
 
 pub use checked::{CheckedMachine, CheckedStore};
 pub use contract::ContractChecker;
+pub use counters::DriverCounters;
 pub use driver::Driver;
 pub use jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob};
 pub use machine::{InstallError, SerializeState, StateMachine};

@@ -45,17 +45,20 @@ impl Waiting {
     }
 
     /// A snapshot stands for everything through `last`: what stood where is not known, unless terms
-    /// tell, which never fall.
-    pub(crate) fn installed<R>(&mut self, last: LogId, out: &mut Vec<Outcome<R>>) {
+    /// tell, which never fall. Gives the number of those that are not known.
+    pub(crate) fn installed<R>(&mut self, last: LogId, out: &mut Vec<Outcome<R>>) -> u64 {
+        let mut unknown = 0;
         while let Some((place, request)) = self.next_through(last.index) {
             let is_replaced =
                 place.term > last.term || (place.index == last.index && place.term != last.term);
             out.push(if is_replaced {
                 Outcome::Replaced { request, by: last }
             } else {
+                unknown += 1;
                 Outcome::Unknown { request }
             });
         }
+        unknown
     }
 
     fn next_through(&mut self, through: Index) -> Option<(LogId, RequestId)> {

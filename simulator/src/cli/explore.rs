@@ -45,16 +45,16 @@ pub(super) struct ExploreArgs {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=MOST))]
     entries: u64,
     /// How often a node loses its power and starts again.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=MOST))]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MOST))]
     crashes: u64,
     /// How often time passes for a node: a timeout, a heartbeat, or the end of a promise.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(..=MOST))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=MOST))]
     timeouts: u64,
     /// How many messages arrive twice.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=MOST))]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MOST))]
     duplicates: u64,
     /// How many messages may be under way at once; of more, some are lost, in every way.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=MOST))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=MOST))]
     messages: u64,
     /// The most choices of a path; 0 for any number.
     #[arg(long, default_value_t = 0)]

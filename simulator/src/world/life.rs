@@ -206,6 +206,7 @@ impl<S: System> World<S> {
             node.disk.stop_after(after, torn);
             let _ = taking.write_some(&mut life.store);
         }
+        super::stats::mark_driver(&mut self.marks, life.driver.counters());
         self.marks.add(Mark::CrashedBeforeReceived, u64::from(life.kept > 0));
         self.marks.add(Mark::CrashedInJoint, u64::from(life.members.is_joint()));
         node.stopping = None;

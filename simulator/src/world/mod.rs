@@ -381,6 +381,9 @@ impl<S: System> World<S> {
         marks.add(Mark::LinkSlowed, network.slowed);
         for node in &self.nodes {
             stats::mark_disk(&mut marks, node.disk.counters());
+            if let Some(life) = &node.life {
+                stats::mark_driver(&mut marks, life.driver.counters());
+            }
         }
         marks
     }

@@ -1,6 +1,7 @@
 //! What is counted in a run.
 
 use quorate_core::Nanos;
+use quorate_driver::DriverCounters;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -47,6 +48,20 @@ impl Stats {
         self.operations += other.operations;
         self.answered += other.answered;
         self.searches_given_up += other.searches_given_up;
+    }
+}
+
+/// Marks what a driver did in one life.
+pub(super) fn mark_driver(marks: &mut Marks, driver: DriverCounters) {
+    let seen = [
+        (Mark::WritesJoined, driver.joined_writes),
+        (Mark::ProposalCovered, driver.covered_proposals),
+        (Mark::InstallGone, driver.gone_installs),
+        (Mark::EntriesSkipped, driver.skipped_entries),
+        (Mark::ReadDiscarded, driver.discarded_reads),
+    ];
+    for (mark, times) in seen {
+        marks.add(mark, times);
     }
 }
 
