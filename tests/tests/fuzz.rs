@@ -69,7 +69,6 @@ fn a_world_passes_whatever_bytes_it_draws_from() {
         Mark::GroupCommit,
         Mark::CrashedWhileWriting,
         Mark::PartitionBlocked,
-        Mark::MessageLost,
         Mark::LeaderDeposed,
         Mark::FaultOnEvent,
     ];

@@ -101,7 +101,7 @@ pub(crate) struct RunArgs {
     /// Go on after a failure.
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// Run every seed twice and compare after each event; without this, every sixteenth.
+    /// Run every seed twice and compare after each event; without this, one of sixteen.
     #[arg(long)]
     pub(crate) twice: bool,
     /// Print the summary as JSON.
