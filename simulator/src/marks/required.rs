@@ -75,8 +75,15 @@ const LEASES: [Mark; 6] = [
 ];
 
 /// A log that never writes a sector twice before it syncs has no earlier versions of it; and one whose
-/// group commits are one record never finds a part of one.
-const OPTIONAL: [Mark; 2] = [Mark::OlderSector, Mark::PartOfGroupRecovered];
+/// group commits are one record never finds a part of one. And it takes a snapshot within the moment of
+/// an install or of a read to bring a driver on these ways of its own.
+const OPTIONAL: [Mark; 5] = [
+    Mark::OlderSector,
+    Mark::PartOfGroupRecovered,
+    Mark::InstallGone,
+    Mark::EntriesSkipped,
+    Mark::ReadDiscarded,
+];
 
 impl Profile {
     /// What a batch of this profile must reach, or it has not tested what it is for.
