@@ -171,6 +171,38 @@ marks! {
     NoSpace,
     /// A transport said that a peer is not reachable.
     Unreachable,
+    /// A disk failed in a read.
+    FailedRead,
+    /// A change found no room on the disk.
+    DiskFull,
+    /// A disk took longer than it should.
+    DiskSlowed,
+    /// Synced bytes rotted.
+    Rotted,
+    /// A synced sector could not be read any more.
+    SectorUnreadable,
+    /// A write that was acknowledged turned out not to be there.
+    WriteAstray,
+    /// A log refused to open, as something synced was damaged.
+    DamageRefused,
+    /// A running node found that something synced was damaged, and halted.
+    DamageHalted,
+    /// A node refused the snapshot of another one whose disk was damaged.
+    DamagedSnapshotRefused,
+    /// A machine was lost with its disk.
+    MachineLost,
+    /// A machine was started to take the place of one that was gone for good.
+    ReplacementStarted,
+    /// A machine that took the place of another became a voter.
+    MachineReplaced,
+    /// Too many nodes were gone for good, and the group stood still.
+    QuorumLost,
+    /// A disk forgot without a trace what it had synced.
+    Forgot,
+    /// A group fell apart after a disk had forgotten.
+    Diverged,
+    /// A node halted since it had seen two histories, after a disk had forgotten.
+    ContradictionHalted,
 }
 
 const COUNT: usize = Mark::ALL.len();
@@ -215,7 +247,11 @@ impl Marks {
         // A log that never writes a sector twice before it syncs has no earlier versions of it; and
         // one whose group commits are one record never finds a part of one.
         let optional = [Mark::OlderSector, Mark::PartOfGroupRecovered];
-        let is_missing = |mark: &Mark| self.count(*mark) == 0 && !optional.contains(mark);
+        // Within the model there is always a quorum, and no disk forgets without a trace.
+        let beyond = [Mark::QuorumLost, Mark::Forgot, Mark::Diverged, Mark::ContradictionHalted];
+        let is_missing = |mark: &Mark| {
+            self.count(*mark) == 0 && !optional.contains(mark) && !beyond.contains(mark)
+        };
         Mark::ALL.iter().copied().filter(is_missing).collect()
     }
 }

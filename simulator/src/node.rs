@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     disk::SimDisk,
     hash::mix,
-    oracle::election::View,
+    oracle::{durable::Mirror, election::View},
     profile::{SECOND, Settings},
     store::Store,
 };
@@ -46,6 +46,33 @@ pub struct Node {
     pub late: Option<WriteJob>,
     /// When it is to start again, where it was asked to stop.
     pub stopping: Option<Nanos>,
+    /// Whether it is of use.
+    pub service: Service,
+    /// Who took its place, once it was gone for good.
+    pub replacement: Option<u64>,
+    /// Its disk takes so many times as long, until then.
+    pub slow: (u64, Nanos),
+    /// What its disk will go back to.
+    pub past: Option<Box<Past>>,
+}
+
+/// Whether a machine is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// It stands by, empty, and was never started.
+    Reserve,
+    /// It runs, or is down for a while.
+    Active,
+    /// It is gone for good, or refuses to start: its id is never used again.
+    Retired,
+}
+
+/// What a disk held once, and what the oracles know of that.
+pub struct Past {
+    /// The disk.
+    pub disk: SimDisk,
+    /// What was durable on it.
+    pub mirror: Mirror,
 }
 
 /// A running process.
@@ -101,6 +128,14 @@ impl Node {
             crash_again: 0,
             late: None,
             stopping: None,
+            service: if number < settings.first_nodes() {
+                Service::Active
+            } else {
+                Service::Reserve
+            },
+            replacement: None,
+            slow: (1, 0),
+            past: None,
         }
     }
 

@@ -137,8 +137,10 @@ fn cpu_nanos() -> u64 {
 }
 
 fn conclude(args: &RunArgs, total: &Total) -> u8 {
-    let due = args.shape.profile() == Profile::Swarm && total.seeds >= MARKS_FROM;
-    let missing = if due { total.marks.missing() } else { Vec::new() };
+    let profile = args.shape.profile();
+    let due = profile == Profile::Swarm && total.seeds >= MARKS_FROM;
+    let mut missing = if due { total.marks.missing() } else { Vec::new() };
+    missing.extend(profile.expects().missing(&total.marks, total.seeds));
     if args.json {
         output::json(total, &missing);
     } else {

@@ -38,6 +38,9 @@ pub(super) enum Event {
     Operate { node: u64, planned: usize },
     WakeAll,
     SpaceBack { node: u64, life: u64 },
+    RoomBack { node: u64 },
+    Forget { node: u64, planned: usize },
+    Tend,
     LeaseClosed { node: u64, life: u64 },
     Unreachable { node: u64, life: u64, peer: u64 },
     SnapshotStep { node: u64, life: u64 },
@@ -129,6 +132,9 @@ impl Event {
             Event::Received { node, .. } => (27, *node),
             Event::Heal => (28, 0),
             Event::Inspect => (29, 0),
+            Event::RoomBack { node } => (30, *node),
+            Event::Forget { node, .. } => (31, *node),
+            Event::Tend => (32, 0),
         };
         kind << 32 | who
     }
@@ -164,6 +170,9 @@ impl World {
             Event::Operate { node, planned } => self.operate(node, planned),
             Event::WakeAll => self.wake_all(),
             Event::SpaceBack { node, life } => self.space_back(node, life),
+            Event::RoomBack { node } => self.room_back(node),
+            Event::Forget { node, planned } => self.forget(node, planned),
+            Event::Tend => self.tend(),
             Event::LeaseClosed { node, life } => self.lease_closed(node, life),
             Event::Unreachable { node, life, peer } => self.unreachable(node, life, peer),
             Event::SnapshotStep { node, life } => self.snapshot_step(node, life),

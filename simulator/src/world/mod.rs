@@ -3,6 +3,7 @@
 //! A run is a loop: take the next event, hand it to the node or client that it concerns, take what
 //! follows from it, judge it.
 
+mod atlas;
 mod clients;
 mod disk_work;
 mod events;
@@ -12,8 +13,10 @@ mod operations;
 mod outcomes;
 mod pump;
 mod recovery;
+mod replace;
 mod snapshots;
 mod stats;
+mod storage;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -112,6 +115,10 @@ pub struct World {
     same_moment: u64,
     /// Whether the step that is being judged is an apply.
     applying: bool,
+    /// Whether somebody looks after machines that are gone.
+    tending: bool,
+    /// Whether a disk has forgotten without a trace what it had synced.
+    forgot: bool,
 }
 
 /// What a client is to do, where that is given.
@@ -187,12 +194,14 @@ impl World {
             scratch: Vec::new(),
             same_moment: 0,
             applying: false,
+            tending: false,
+            forgot: false,
         };
         world.schedule_plan();
         for client in 0..clients {
             world.schedule_next(client);
         }
-        for node in 0..world.settings.all_nodes() {
+        for node in 0..world.settings.first_nodes() {
             world.start(node)?;
         }
         Ok(world)
@@ -269,7 +278,10 @@ impl World {
         }
         self.now = at;
         self.stats.events += 1;
-        self.dispatch(event)?;
+        if let Err(violation) = self.dispatch(event) {
+            self.finished = self.excuses(&violation);
+            return if self.finished { Ok(false) } else { Err(violation) };
+        }
         while let Some((planned, cause)) = self.struck.pop() {
             self.strike(planned, cause);
         }

@@ -62,7 +62,8 @@ impl World {
 
     fn next_step(&mut self, node: u64, life: u64) {
         let delay = self.work(node, Work::Snapshot, self.settings.write_spread + 1);
-        self.push(self.settings.write_time + delay, Event::SnapshotStep { node, life });
+        let delay = self.disk_time(node, self.settings.write_time + delay);
+        self.push(delay, Event::SnapshotStep { node, life });
     }
 
     /// The next step of keeping a snapshot is done.
@@ -78,7 +79,8 @@ impl World {
             return Ok(());
         }
         let time = node.clock.read(now);
-        let has_failed = |node: &crate::node::Node| node.disk.has_failed();
+        let has_failed =
+            |node: &crate::node::Node| node.disk.has_failed() || node.disk.is_damaged();
         let Some(running) = &mut node.life else { return Ok(()) };
         let Some(mut bytes) = running.taking.take() else { return Ok(()) };
         self.hash = crate::hash::mix(self.hash, number);
@@ -134,11 +136,16 @@ impl World {
         }
     }
 
+    fn has_bad_disk(&self, node: u64) -> bool {
+        let disk = &self.nodes[node as usize].disk;
+        disk.has_failed() || disk.is_damaged()
+    }
+
     /// What a store did, unless its disk failed.
     fn kept<T>(&self, node: u64, result: Result<T, StoreError>) -> Result<Option<T>, Violation> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(_) if self.nodes[node as usize].disk.has_failed() => Ok(None),
+            Err(_) if self.has_bad_disk(node) => Ok(None),
             Err(error) => Err(Violation::WriteFailed { node, error: error.to_string() }),
         }
     }
@@ -182,6 +189,11 @@ impl World {
     fn keep_received(&mut self, to: u64, offer: &Offer) -> Result<(), Violation> {
         let Some(life) = &mut self.nodes[to as usize].life else { return Ok(()) };
         let finished = life.store.snapshot_finish(offer.id);
+        let is_bad = matches!(finished, Err(StoreError::BadSnapshot { .. }));
+        if is_bad && self.nodes[offer.from as usize].disk.is_damaged() {
+            self.examine(offer.from);
+            return Ok(());
+        }
         if self.kept(to, finished)?.is_none() {
             return Ok(());
         }
