@@ -219,17 +219,18 @@ impl State {
             self.astray = Some(chance);
             return true;
         }
-        let files = self.durable_directory.values().filter(|inode| self.inodes.contains_key(inode));
-        let places = |inode: &u64| {
-            let sectors = self.inodes[inode].written_sectors().into_iter();
-            sectors.map(|sector| (*inode, sector)).collect::<Vec<_>>()
-        };
-        let places: Vec<(u64, u64)> = files.flat_map(places).collect();
-        let Some((inode, sector)) = places.get(chance.below(places.len() as u64) as usize) else {
+        // Each file is as likely as any other: a snapshot is small beside a log.
+        let sectors = |inode| self.inodes.get(inode).map(Inode::written_sectors);
+        let files =
+            self.durable_directory.values().filter_map(|file| Some((*file, sectors(file)?)));
+        let files: Vec<(u64, Vec<u64>)> =
+            files.filter(|(_, sectors)| !sectors.is_empty()).collect();
+        let Some((file, sectors)) = files.get(chance.below(files.len() as u64) as usize) else {
             return false;
         };
-        let Some(inode) = self.inodes.get_mut(inode) else { return false };
-        inode.damage(*sector, damage, &mut chance);
+        let sector = sectors[chance.below(sectors.len() as u64) as usize];
+        let Some(inode) = self.inodes.get_mut(file) else { return false };
+        inode.damage(sector, damage, &mut chance);
         self.damage = Some(damage);
         *if damage == Damage::Latent {
             &mut self.counters.unreadable
