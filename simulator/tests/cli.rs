@@ -19,7 +19,10 @@ fn wrong_usage_is_one_clear_sentence_with_the_way_out_and_exit_code_1() {
         (&["run", "--seeds", "9..3"], "write A..B with A below B"),
         (&["run", "--seeds", "x"], "write A..B or a seed"),
         (&["run", "--seeds", "18446744073709551615"], "holds no seed"),
-        (&["run", "--profile", "stormy"], "one of calm, swarm, crashes, network, disk"),
+        (
+            &["run", "--profile", "stormy"],
+            "one of calm, swarm, crashes, network, disk, damage, beyond-model",
+        ),
         (&["run", "--time", "5"], "write 20s, 1.5ms"),
         (&["run", "--seeds", "0", "--trace", "/no/such/place"], "name another file or -"),
         (&["replay", "/no/such/file.toml"], "cannot be read"),
