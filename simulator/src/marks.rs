@@ -247,11 +247,12 @@ impl Marks {
         // A log that never writes a sector twice before it syncs has no earlier versions of it; and
         // one whose group commits are one record never finds a part of one.
         let optional = [Mark::OlderSector, Mark::PartOfGroupRecovered];
+        // It takes a rotten snapshot, its node in the lead, and somebody who lags that far.
+        let rare = [Mark::DamagedSnapshotRefused];
         // Within the model there is always a quorum, and no disk forgets without a trace.
         let beyond = [Mark::QuorumLost, Mark::Forgot, Mark::Diverged, Mark::ContradictionHalted];
-        let is_missing = |mark: &Mark| {
-            self.count(*mark) == 0 && !optional.contains(mark) && !beyond.contains(mark)
-        };
+        let spared = [&optional[..], &rare, &beyond].concat();
+        let is_missing = |mark: &Mark| self.count(*mark) == 0 && !spared.contains(mark);
         Mark::ALL.iter().copied().filter(is_missing).collect()
     }
 }

@@ -31,8 +31,8 @@ fn calm(faults: &[(u64, Fault, Target)], chance: u64) -> Case {
 fn rotting(kind: Damage, chance: u64) -> Case {
     let two = |node: u64| {
         let target = Target::Node(node);
-        let power = 600 + 300 * node;
-        [(400 + node, Fault::Damage(kind), target), (power, Fault::PowerLoss, target)]
+        let power = 1_200 + 300 * node;
+        [(1_000 + node, Fault::Damage(kind), target), (power, Fault::PowerLoss, target)]
     };
     let faults: Vec<_> = (0..3).flat_map(two).collect();
     calm(&faults, chance)
