@@ -187,7 +187,7 @@ marks! {
     DamageRefused,
     /// A running node found that something synced was damaged, and halted.
     DamageHalted,
-    /// A node refused the snapshot of another one whose disk was damaged.
+    /// A snapshot on a damaged disk was of no use to another node, which refused it or got nothing.
     DamagedSnapshotRefused,
     /// A machine was lost with its disk.
     MachineLost,

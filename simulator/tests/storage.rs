@@ -94,6 +94,26 @@ fn a_lost_machine_that_nobody_can_replace_is_removed() {
 }
 
 #[test]
+fn whoever_gets_a_damaged_snapshot_refuses_it_and_its_sender_is_replaced() {
+    for kind in [Damage::Sector, Damage::Latent] {
+        let faults = [
+            (900, Fault::Snapshot, Target::Everyone),
+            (1_300, Fault::Damage(kind), Target::Leader),
+            (1_500, Fault::LoseMachine, Target::Node(0)),
+        ];
+        let refused: u64 = (1..=12)
+            .map(|chance| {
+                let mut case = calm(&faults, chance);
+                (case.settings.atlas, case.settings.retain_entries) = (false, 0);
+                (case.settings.nodes, case.settings.reserves) = (5, 3);
+                passed(&case).marks.count(Mark::DamagedSnapshotRefused)
+            })
+            .sum();
+        assert!(refused > 0, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_full_disk_takes_writes_again_once_there_is_room() {
     let full = Fault::FullDisk { left: 100 };
     let faults = [(400, full, Target::Everyone), (800, Fault::Kill, Target::Node(1))];

@@ -222,6 +222,10 @@ impl World {
             return Ok(());
         }
         let read = life.store.snapshot_read(offer.id, offset, part_bytes);
+        if read.is_err() && self.nodes[from as usize].disk.is_damaged() {
+            self.examine(from);
+            return Ok(());
+        }
         let Some(bytes) = self.kept(from, read)? else { return Ok(()) };
         self.send_part(Part { offer, offset, bytes });
         Ok(())
