@@ -4,6 +4,7 @@
 //! part: sector by sector for data, and for the directory any set of operations in which none is
 //! missing that another one of the same name builds upon.
 
+mod counters;
 mod damage;
 mod inode;
 mod state;
@@ -15,8 +16,8 @@ use std::{
 
 use quorate_wal::{Disk, DiskFile};
 
+pub use counters::DiskCounters;
 pub use damage::Damage;
-pub use state::DiskCounters;
 use state::State;
 
 /// What a sector holds, in bytes: what a disk writes as a whole or not at all.

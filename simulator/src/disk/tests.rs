@@ -194,7 +194,7 @@ fn what_rotted_behind_the_page_cache_is_mended_by_a_write() {
 
 #[test]
 fn a_latent_error_fails_reads_until_the_whole_sector_is_written() {
-    let (disk, mut file, bytes) = synced();
+    let (disk, file, bytes) = synced();
     disk.damage(Damage::Latent, 9);
     let mut buffer = vec![0; SECTOR_BYTES];
     let reads = |file: &SimFile, buffer: &mut [u8], sector: u64| {

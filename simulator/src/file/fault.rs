@@ -194,22 +194,10 @@ impl RawFault {
                 self.after_changes = Some(after);
                 Kind::DiskFailure
             }
-            Fault::FailRead { after } => {
-                self.after_reads = Some(after);
-                Kind::DiskReadFailure
-            }
-            Fault::FullDisk { left } => {
-                self.bytes_left = Some(left);
-                Kind::DiskFull
-            }
-            Fault::SlowDisk { times } => {
-                self.times = Some(times);
-                Kind::DiskSlow
-            }
-            Fault::Damage(damage) => {
-                self.damage = Some(damage);
-                Kind::DiskDamage
-            }
+            Fault::FailRead { after } => (Kind::DiskReadFailure, self.after_reads = Some(after)).0,
+            Fault::FullDisk { left } => (Kind::DiskFull, self.bytes_left = Some(left)).0,
+            Fault::SlowDisk { times } => (Kind::DiskSlow, self.times = Some(times)).0,
+            Fault::Damage(damage) => (Kind::DiskDamage, self.damage = Some(damage)).0,
             Fault::Amnesia => Kind::DiskAmnesia,
             Fault::LoseMachine => Kind::MachineLoss,
             Fault::LowSpace => Kind::DiskNearlyFull,

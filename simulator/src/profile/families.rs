@@ -92,22 +92,7 @@ impl Profile {
         let mut draw = || choices.draw(Stream::Configuration, 2) == 1;
         match self {
             Profile::Calm => Families::default(),
-            Profile::Swarm => Families {
-                crashes: draw(),
-                triggers: draw(),
-                partitions: draw(),
-                cuts: draw(),
-                links: draw(),
-                clocks: draw(),
-                pauses: draw(),
-                disks: draw(),
-                snapshots: draw(),
-                members: draw(),
-                transfers: draw(),
-                leases: draw(),
-                hosts: draw(),
-                ..Families::default()
-            },
+            Profile::Swarm => Families::any(draw),
             Profile::Damage => Families {
                 crashes: draw(),
                 triggers: draw(),
@@ -191,4 +176,26 @@ pub struct Families {
     pub damage: bool,
     /// Disks that forget without a trace.
     pub amnesia: bool,
+}
+
+impl Families {
+    /// Each of them as it is drawn, but for what is drawn by a key.
+    fn any(mut draw: impl FnMut() -> bool) -> Families {
+        Families {
+            crashes: draw(),
+            triggers: draw(),
+            partitions: draw(),
+            cuts: draw(),
+            links: draw(),
+            clocks: draw(),
+            pauses: draw(),
+            disks: draw(),
+            snapshots: draw(),
+            members: draw(),
+            transfers: draw(),
+            leases: draw(),
+            hosts: draw(),
+            ..Families::default()
+        }
+    }
 }

@@ -57,16 +57,13 @@ impl World {
         if self.postponed(number, || Event::Operate { node: number, planned }) {
             return Ok(());
         }
-        self.ask(number, &fault)
+        if self.is_sound(number, &fault) { self.ask(number, &fault) } else { Ok(()) }
     }
 
     fn ask(&mut self, number: u64, fault: &Planned) -> Result<(), Violation> {
         let until = self.until(fault.duration);
         let (request, nodes) = (self.next_request, self.settings.first_nodes());
         self.next_request += 1;
-        if !self.is_sound(number, fault) {
-            return Ok(());
-        }
         let node = &mut self.nodes[number as usize];
         let (time, life_number) = (node.clock.read(self.now), node.lives);
         let Some(life) = &mut node.life else { return Ok(()) };
