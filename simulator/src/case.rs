@@ -11,12 +11,15 @@ use crate::{
     oracle::Property,
     plan::Plan,
     profile::{Profile, Settings},
+    system::{KvOperation, KvSystem, System},
     world::Recipe,
 };
 
 /// Everything that a run needs. Equal cases give equal runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Case {
+pub struct Case<S: System = KvSystem> {
+    /// What is replicated, what clients ask of it, and what must be true of it.
+    pub system: S,
     /// Which kinds of trouble the seed was expanded for. Decides nothing any more.
     pub profile: Profile,
     /// What is drawn within the run follows from it.
@@ -27,14 +30,14 @@ pub struct Case {
     pub plan: Plan,
     /// What clients do; drawn where none is given. Once all is done and healed, client 0 writes on
     /// until a write is acknowledged.
-    pub operations: Option<Vec<PlannedOperation>>,
+    pub operations: Option<Vec<PlannedOperation<S::Operation>>>,
     /// Streams of chance that make benign choices only.
     pub quiet: Vec<Stream>,
     /// The property that the run breaks.
     pub expected: Option<Property>,
 }
 
-/// What a client asks for. A written value follows from the client and the operation's number.
+/// What a client asks for of the key-value machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
@@ -48,7 +51,7 @@ pub enum Verb {
 
 /// An operation that a client is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlannedOperation {
+pub struct PlannedOperation<O = KvOperation> {
     /// Who asks; a client works off its operations in their order, one at a time.
     pub client: u64,
     /// Names it among those of its client: what is drawn for it follows from the number, so that
@@ -57,28 +60,34 @@ pub struct PlannedOperation {
     /// When it begins, unless an earlier one is still under way.
     pub at: Nanos,
     /// What is asked for.
-    pub verb: Verb,
-    /// Of which key.
-    pub key: u64,
+    pub operation: O,
     /// Whether a read may rest on a lease.
     pub lease: bool,
 }
 
-impl fmt::Display for PlannedOperation {
+impl<O: fmt::Debug> fmt::Display for PlannedOperation<O> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lease = if self.lease { " under a lease" } else { "" };
-        let (at, verb) = (duration::write(self.at), format!("{:?}", self.verb).to_lowercase());
-        write!(out, "at {at}: client {} does {verb} of key {}{lease}", self.client, self.key)
+        let at = duration::write(self.at);
+        write!(out, "at {at}: client {} does {:?}{lease}", self.client, self.operation)
     }
 }
 
 impl Case {
-    /// What a seed is expanded to.
+    /// What a seed is expanded to, for the key-value machine.
     pub fn new(recipe: Recipe) -> Case {
+        Case::with(KvSystem::default(), recipe)
+    }
+}
+
+impl<S: System> Case<S> {
+    /// What a seed is expanded to.
+    pub fn with(system: S, recipe: Recipe) -> Case<S> {
         let mut choices = Choices::from_seed(recipe.seed);
         let settings = Settings::draw(&mut choices, recipe.profile, recipe.nodes, recipe.time);
         let plan = Plan::draw(&mut choices, recipe.profile, &settings);
         Case {
+            system,
             profile: recipe.profile,
             seed: recipe.seed,
             settings,

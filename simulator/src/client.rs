@@ -2,18 +2,13 @@
 
 use std::collections::VecDeque;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use quorate_core::{Index, LogId, RequestId};
-use quorate_kv::{Command, CommandError};
+use quorate_core::{Index, LogId, Nanos, RequestId};
 
-use crate::{
-    case::PlannedOperation,
-    history::{Ask, Value},
-};
+use crate::{case::PlannedOperation, system::KvOperation};
 
 /// A client.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct Client<O = KvOperation> {
     /// Counted from 0.
     pub number: u64,
     /// Whom it asks first.
@@ -23,7 +18,7 @@ pub struct Client {
     /// The number of its next operation.
     pub next: u64,
     /// What it is to do, in this order; what it does is drawn where there is no list.
-    pub list: Option<VecDeque<PlannedOperation>>,
+    pub list: Option<VecDeque<PlannedOperation<O>>>,
     /// Whether it has come to the end of its list.
     pub idle: bool,
 }
@@ -31,7 +26,7 @@ pub struct Client {
 /// An operation under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending {
-    /// Its place in the history.
+    /// Its place among all operations that were begun.
     pub operation: usize,
     /// Its number among those of its client.
     pub number: u64,
@@ -39,10 +34,8 @@ pub struct Pending {
     pub attempts: u64,
     /// Whether a lease will do for it.
     pub lease: bool,
-    /// Of which key.
-    pub key: u64,
-    /// What.
-    pub ask: Ask,
+    /// Whether it only reads.
+    pub reads: bool,
     /// Where it must at least stand in the log.
     pub floor: Index,
     /// The attempt under way, and to which node; none while the client waits to ask again, when
@@ -54,19 +47,19 @@ pub struct Pending {
 
 /// What a node tells a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Written, at this place; for a deletion, whether there was a value.
+pub enum Answer<A> {
+    /// Written.
     Wrote {
         /// Where.
         place: LogId,
-        /// Whether there was a value.
-        existed: Option<bool>,
+        /// What the state machine answered.
+        answer: A,
     },
-    /// The value, as of the entry last applied.
+    /// Read.
     Read {
-        /// The value, if there is one.
-        value: Option<Value>,
-        /// The entry.
+        /// What the state machine holds.
+        answer: A,
+        /// The entry last applied.
         applied: Index,
     },
     /// Surely not done; ask that node.
@@ -78,50 +71,14 @@ pub enum Answer {
     Unknown,
 }
 
-impl Client {
+impl<O: Clone> Client<O> {
     /// A client that has not asked yet.
-    pub fn new(number: u64, list: Option<VecDeque<PlannedOperation>>) -> Client {
+    pub fn new(number: u64, list: Option<VecDeque<PlannedOperation<O>>>) -> Client<O> {
         Client { number, hint: None, pending: None, next: 0, list, idle: false }
     }
 
-    /// The value that its operation of this number writes, and nobody else.
-    pub fn value(&self, operation: u64) -> Value {
-        (self.number + 1) << 40 | (operation + 1)
+    /// When the next operation of the list begins, if there is one.
+    pub fn listed_at(&self) -> Option<Nanos> {
+        self.list.as_ref().and_then(|list| list.front()).map(|next| next.at)
     }
-
-    /// The next operation of the list, if there is one.
-    pub fn listed(&self) -> Option<PlannedOperation> {
-        self.list.as_ref().and_then(|list| list.front().copied())
-    }
-}
-
-/// The bytes of a key.
-pub fn key_bytes(key: u64) -> Bytes {
-    Bytes::copy_from_slice(&key.to_be_bytes())
-}
-
-/// The command that asks for a change.
-///
-/// # Errors
-/// As [`Command::encode`].
-pub fn command(key: u64, ask: Ask, padding: u64) -> Result<Bytes, CommandError> {
-    let key = key_bytes(key);
-    match ask {
-        Ask::Put(value) => {
-            let mut bytes = BytesMut::with_capacity(8 + padding as usize);
-            bytes.put_u64(value);
-            bytes.put_bytes(b'.', padding as usize);
-            Command::Put { key, value: bytes.freeze() }.encode()
-        }
-        Ask::Get | Ask::Delete => Command::Delete { key }.encode(),
-    }
-}
-
-/// The number in a value's bytes.
-pub fn value_of(bytes: &[u8]) -> Value {
-    let mut word = [0; 8];
-    for (slot, byte) in word.iter_mut().zip(bytes) {
-        *slot = *byte;
-    }
-    Value::from_be_bytes(word)
 }

@@ -53,8 +53,8 @@ pub struct Operation {
     pub place: LogId,
 }
 
-/// All operations of a run.
-#[derive(Clone, Debug, Default)]
+/// All operations of a run on the key-value machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     operations: Vec<Operation>,
 }

@@ -2,7 +2,8 @@
 //! oracles.
 //!
 //! A [`world::World`] drives the production driver, the production log on a simulated disk and the
-//! production state machine; messages pass through the production codec. All chance comes from one
+//! production state machine, or one of yours ([`system::System`], [`campaign::Campaign`]); messages
+//! pass through the production codec. All chance comes from one
 //! seed through [`choices::Choices`]; the faults that it is expanded to are data
 //! ([`plan::Plan`]). The [`oracle`]s judge every step; at the end what clients saw is checked to be
 //! linearizable ([`linearize`]), and the group must have come back after everything healed.
@@ -15,6 +16,7 @@
 //! assert!(report.failure.is_none(), "{}", report.command());
 //! ```
 
+pub mod campaign;
 pub mod case;
 pub mod choices;
 pub mod client;
@@ -35,6 +37,7 @@ pub mod queue;
 pub mod run;
 pub mod shrink;
 pub mod store;
+pub mod system;
 pub mod world;
 
 /// The most nodes that a world has.

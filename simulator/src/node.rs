@@ -8,20 +8,19 @@ use quorate_driver::{
     ApplyJob, Driver, InstallError, LogReadJob, SerializeState, SnapshotBytes, StateMachine,
     WriteJob,
 };
-use quorate_kv::{Kv, Response};
 
 use crate::{
     choices::{Choices, Stream},
     clock::Clock,
     disk::SimDisk,
-    hash::mix,
-    oracle::{durable::Mirror, election::View},
+    oracle::{Violation, durable::Mirror, election::View},
     profile::{SECOND, Settings},
     store::Store,
+    system::{Change, KvSystem, ResponseOf, System, hash_of},
 };
 
 /// A machine of the cluster.
-pub struct Node {
+pub struct Node<S: System = KvSystem> {
     /// Counted from 0.
     pub number: u64,
     /// Its name in the group: one more than `number`.
@@ -33,7 +32,7 @@ pub struct Node {
     /// Its clock.
     pub clock: Clock,
     /// Its process, while it runs.
-    pub life: Option<Life>,
+    pub life: Option<Life<S>>,
     /// How many lives have begun; names the present one.
     pub lives: u64,
     /// Until then the process stands still.
@@ -76,13 +75,13 @@ pub struct Past {
 }
 
 /// A running process.
-pub struct Life {
+pub struct Life<S: System = KvSystem> {
     /// The real driver.
-    pub driver: Driver<Response>,
+    pub driver: Driver<ResponseOf<S>>,
     /// The real log.
     pub store: Store,
     /// The real state machine.
-    pub machine: Kv,
+    pub machine: S::Machine,
     /// What the disk is writing.
     pub writing: Option<WriteJob>,
     /// What is being read back from the log, oldest first.
@@ -111,9 +110,9 @@ pub struct Life {
     pub published: Option<Timestamp>,
 }
 
-impl Node {
+impl<S: System> Node<S> {
     /// An empty machine.
-    pub fn new(choices: &mut Choices, settings: &Settings, number: u64) -> Node {
+    pub fn new(choices: &mut Choices, settings: &Settings, number: u64) -> Node<S> {
         let config = settings.config(number, choices.draw(Stream::Core(number), u64::MAX));
         Node {
             number,
@@ -145,26 +144,35 @@ impl Node {
     }
 
     /// The process, if it is this life.
-    pub fn living(&mut self, life: u64) -> Option<&mut Life> {
+    pub fn living(&mut self, life: u64) -> Option<&mut Life<S>> {
         if self.lives == life { self.life.as_mut() } else { None }
     }
 }
 
-/// The state machine, with a hash of each answer and of the state behind it.
-#[derive(Debug)]
-pub struct Judged<'a> {
+/// The state machine, with a hash of each answer and of the state behind it, shown to its oracle.
+pub struct Judged<'a, S: System> {
+    /// Whose.
+    pub node: u64,
     /// The machine.
-    pub machine: &'a mut Kv,
+    pub machine: &'a mut S::Machine,
+    /// The oracle.
+    pub system: &'a mut S,
     /// A hash for each entry applied.
     pub answers: Vec<u64>,
+    /// The first thing that the oracle found wrong.
+    pub broken: Option<Violation>,
 }
 
-impl StateMachine for Judged<'_> {
-    type Response = Response;
+impl<S: System> StateMachine for Judged<'_, S> {
+    type Response = ResponseOf<S>;
 
-    fn apply_entry(&mut self, entry: EntryRef<'_>) -> Response {
+    fn apply_entry(&mut self, entry: EntryRef<'_>) -> Self::Response {
         let response = self.machine.apply_entry(entry);
-        self.answers.push(mix(hash_of(&response), self.machine.fingerprint()));
+        self.answers.push(hash_of(self.system, &response, self.machine));
+        if self.broken.is_none() {
+            let change = Change::Entry { entry, response: &response };
+            self.broken = self.system.changed(self.node, &change, self.machine).err();
+        }
         response
     }
 
@@ -174,14 +182,5 @@ impl StateMachine for Judged<'_> {
 
     fn install(&mut self, bytes: Bytes) -> Result<(), InstallError> {
         self.machine.install(bytes)
-    }
-}
-
-fn hash_of(response: &Response) -> u64 {
-    match response {
-        Response::None => 1,
-        Response::Put { revision } => mix(2, *revision),
-        Response::Deleted { revision, existed } => mix(3 + u64::from(*existed), *revision),
-        Response::BadCommand(_) => 5,
     }
 }

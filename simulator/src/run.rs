@@ -8,12 +8,16 @@ use crate::{
     case::{Case, PlannedOperation},
     marks::Marks,
     oracle::{Family, Property, Violation},
+    system::{KvOperation, KvSystem, System},
     world::{Recipe, Stats, Strike, World},
 };
 
+/// How the command line is run from a clone, which is where lines to paste are pasted.
+pub const PROGRAM: &str = "cargo run --release -q -p quorate-sim --";
+
 /// How a seed's run ended.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct Report<S: System = KvSystem> {
     /// What was run.
     pub recipe: Recipe,
     /// What was counted.
@@ -23,25 +27,25 @@ pub struct Report {
     /// A hash over everything that happened.
     pub hash: u64,
     /// What broke, if anything.
-    pub failure: Option<Failure>,
+    pub failure: Option<Failure<S>>,
     /// A line for each thing that happened, where that was asked for.
     pub trace: Vec<String>,
 }
 
 /// A property that did not hold, and how to see it again.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct Failure<S: System = KvSystem> {
     /// What broke.
     pub violation: Violation,
     /// At which event.
     pub event: u64,
     /// The run as data.
-    pub case: Case,
+    pub case: Case<S>,
 }
 
 /// How the run of a case ended.
-#[derive(Clone, Debug, Default)]
-pub struct Played {
+#[derive(Clone, Debug)]
+pub struct Played<O = KvOperation> {
     /// What broke, if anything.
     pub violation: Option<Violation>,
     /// What was counted.
@@ -51,15 +55,29 @@ pub struct Played {
     /// A hash over everything that happened.
     pub hash: u64,
     /// The operations that clients began.
-    pub begun: Vec<PlannedOperation>,
+    pub begun: Vec<PlannedOperation<O>>,
     /// The faults that struck.
     pub struck: Vec<Strike>,
     /// A line for each thing that happened, where that was asked for.
     pub trace: Vec<String>,
 }
 
-impl Played {
-    fn stillborn(violation: Violation) -> Played {
+impl<O> Default for Played<O> {
+    fn default() -> Played<O> {
+        Played {
+            violation: None,
+            stats: Stats::default(),
+            marks: Marks::default(),
+            hash: 0,
+            begun: Vec::new(),
+            struck: Vec::new(),
+            trace: Vec::new(),
+        }
+    }
+}
+
+impl<O> Played<O> {
+    fn stillborn(violation: Violation) -> Played<O> {
         Played { violation: Some(violation), ..Played::default() }
     }
 }
@@ -75,9 +93,14 @@ pub struct Options {
     pub until: Option<Nanos>,
 }
 
-/// Runs one seed to its end or to the first violation.
+/// Runs one seed of the key-value machine to its end or to the first violation.
 pub fn run(recipe: Recipe, options: Options) -> Report {
-    let (run, case) = play(Case::new(recipe), options);
+    run_case(recipe, Case::new(recipe), options)
+}
+
+/// Runs what was made of a seed to its end or to the first violation.
+pub fn run_case<S: System>(recipe: Recipe, case: Case<S>, options: Options) -> Report<S> {
+    let (run, case) = play(case, options);
     let failure = run.violation.map(|violation| Failure {
         event: run.stats.events,
         case: Case { expected: Some(violation.property()), ..case },
@@ -89,12 +112,12 @@ pub fn run(recipe: Recipe, options: Options) -> Report {
 
 /// Runs a case to its end or to the first violation; for a case that is expected not to be
 /// deterministic, beside a second world.
-pub fn replay(case: &Case, options: Options) -> Played {
+pub fn replay<S: System>(case: &Case<S>, options: Options) -> Played<S::Operation> {
     let twice = options.twice || case.expected == Some(Property::Determinism);
     play(case.clone(), Options { twice, ..options }).0
 }
 
-fn play(case: Case, options: Options) -> (Played, Case) {
+fn play<S: System>(case: Case<S>, options: Options) -> (Played<S::Operation>, Case<S>) {
     let mut world = match caught(|| World::of(case.clone())) {
         Ok(world) => world,
         Err(violation) => return (Played::stillborn(violation), case),
@@ -129,7 +152,19 @@ fn caught<T>(step: impl FnOnce() -> Result<T, Violation>) -> Result<T, Violation
     })
 }
 
-fn step_both(world: &mut World, twin: Option<&mut World>) -> Result<bool, Violation> {
+/// Runs something whose panics are told as violations, and nowhere else.
+pub fn without_panics<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = work();
+    std::panic::set_hook(hook);
+    result
+}
+
+fn step_both<S: System>(
+    world: &mut World<S>,
+    twin: Option<&mut World<S>>,
+) -> Result<bool, Violation> {
     let result = world.step();
     if let Some(twin) = twin {
         let other = twin.step();
@@ -150,13 +185,15 @@ impl Report {
         let twice =
             failure.is_some_and(|failure| failure.violation.family() == Family::Determinism);
         format!(
-            "cargo run --release -p quorate-sim -- run --seeds {} --profile {} --time {millis}ms{nodes}{} --trace -",
+            "{PROGRAM} run --seeds {} --profile {} --time {millis}ms{nodes}{} --trace -",
             recipe.seed,
             recipe.profile.name(),
             if twice { " --twice" } else { "" },
         )
     }
+}
 
+impl<S: System> Report<S> {
     /// The exit code: 0 pass, 2 safety, 3 liveness, 4 not deterministic.
     pub fn exit_code(&self) -> u8 {
         self.failure.as_ref().map_or(0, |failure| failure.violation.exit_code())

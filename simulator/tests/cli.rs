@@ -124,7 +124,7 @@ fn a_failure_is_shrunk_and_the_smaller_one_shows_it_again() {
     assert!(text(&replayed.stdout).starts_with("FAILED read-index at event "));
     let shrunk = quorate_sim(&["shrink", &path, "-o", &small, "--budget", "2s"]);
     assert_eq!(shrunk.status.code(), Some(0), "{}", text(&shrunk.stderr));
-    assert!(text(&shrunk.stdout).contains(&format!("reproduce: quorate-sim replay {small}")));
+    assert!(text(&shrunk.stdout).contains(&format!("-p quorate-sim -- replay {small}")));
     assert_eq!(quorate_sim(&["replay", &small]).status.code(), Some(2));
     let healed = std::fs::read_to_string(&small).expect("it was written");
     let healed = healed.replace("max-clock-drift-ppm = 0", "max-clock-drift-ppm = 100000");

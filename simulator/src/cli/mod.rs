@@ -140,7 +140,7 @@ fn plan(args: &PlanArgs) -> u8 {
         output::put(&file::write(&case));
         return 0;
     }
-    output::tell!("{:#?}\nfaults:\n{}", case.settings, case.plan);
+    output::put(&output::expanded(&case));
     0
 }
 

@@ -5,7 +5,15 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use quorate_sim::{marks::Mark, profile::SECOND, run::Report, shrink::Size};
+use quorate_sim::{
+    case::Case,
+    file,
+    marks::Mark,
+    plan::Plan,
+    profile::{MILLISECOND, SECOND, Settings},
+    run::Report,
+    shrink::Size,
+};
 use serde_json::json;
 
 use super::{batch::Total, failures::Kept, shrink};
@@ -34,15 +42,6 @@ pub(super) fn usage(error: &str) -> u8 {
 pub(super) fn no_trace(path: Option<&str>, error: &io::Error) -> String {
     let path = path.unwrap_or_default();
     format!("the trace cannot be written to '{path}': {error}; name another file or -")
-}
-
-/// Runs something whose panics are told as violations, and nowhere else.
-pub(super) fn without_panics<T>(work: impl FnOnce() -> T) -> T {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = work();
-    std::panic::set_hook(hook);
-    result
 }
 
 /// A size for programs.
@@ -97,22 +96,43 @@ pub(super) fn failure(report: &Report) {
     let seed = report.recipe.seed;
     let property = failure.violation.property();
     eprintln!("FAILED seed {seed} at event {}: {property}: {}", failure.event, failure.violation);
-    eprintln!("settings: {:?}", failure.case.settings);
+    let settings = &failure.case.settings;
+    let (nodes, spares, clients) = (settings.nodes, settings.spares, settings.workload.clients);
+    eprintln!(
+        "{nodes} nodes, {spares} spares, {clients} clients; families: {}",
+        families(settings)
+    );
     eprintln!("faults:\n{}reproduce: {}", failure.case.plan, report.command());
+}
+
+/// The names of the families of faults that are on.
+fn families(settings: &Settings) -> String {
+    let all = toml::Table::try_from(settings.families).unwrap_or_default();
+    let on = all.into_iter().filter(|(_, is_on)| is_on.as_bool() == Some(true));
+    let names: Vec<String> = on.map(|(name, _)| name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// What a seed is expanded to, with times and names as files have them.
+pub(super) fn expanded(case: &Case) -> String {
+    let text = file::write(&Case { plan: Plan::default(), ..case.clone() });
+    let settings = text.split_once("[settings]").map_or("", |(_, settings)| settings);
+    format!("[settings]{settings}\nfaults:\n{}", case.plan)
 }
 
 /// Tells what was done.
 pub(super) fn summary(total: &Total, missing: &[Mark]) {
     let stats = total.stats;
+    let rate = per_second(stats.events, total.cpu_nanos);
+    let rate = rate.map_or(String::new(), |rate| format!(" ({rate} per CPU-second)"));
     let stopped = if total.interrupted { ", interrupted" } else { "" };
     tell!(
-        "{} seeds{stopped}, {} failed: {} simulated seconds, {} events ({} per CPU-second), \
+        "{} seeds{stopped}, {} failed: {} simulated seconds, {} events{rate}, \
          {} messages, hash {:016x}",
         total.seeds,
         total.failures.len(),
         stats.simulated / SECOND,
         stats.events,
-        per_second(stats.events, total.cpu_nanos),
         stats.messages,
         total.hash,
     );
@@ -133,9 +153,13 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
     }
 }
 
-fn per_second(count: u64, nanos: u64) -> u64 {
-    let rate = u128::from(count) * u128::from(SECOND) / u128::from(nanos.max(1));
-    rate as u64
+/// None where too little time was spent, or the system does not say how much.
+fn per_second(count: u64, nanos: u64) -> Option<u64> {
+    if nanos < MILLISECOND {
+        return None;
+    }
+    let rate = u128::from(count) * u128::from(SECOND) / u128::from(nanos);
+    Some(rate as u64)
 }
 
 /// The same for programs.

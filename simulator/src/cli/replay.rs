@@ -7,7 +7,7 @@ use quorate_sim::{
     case::Case,
     duration, file,
     oracle::Property,
-    run::{Options, Played, replay},
+    run::{Options, Played, replay, without_panics},
     shrink::Size,
 };
 use serde_json::json;
@@ -60,7 +60,7 @@ pub(super) fn run(args: &ReplayArgs) -> u8 {
         Err(error) => return output::usage(&output::no_trace(args.trace.as_deref(), &error)),
     };
     let options = Options { trace: args.trace.is_some(), ..Options::default() };
-    let played = output::without_panics(|| replay(&case, options));
+    let played = without_panics(|| replay(&case, options));
     sink.write(&played.trace);
     let found = played.violation.as_ref().map(|violation| violation.property());
     let code = exit_code(case.expected, &played);

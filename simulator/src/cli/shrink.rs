@@ -12,6 +12,7 @@ use quorate_core::Nanos;
 use quorate_sim::{
     case::Case,
     duration, file,
+    run::{PROGRAM, without_panics},
     shrink::{Limits, Progress, Shrunk, shrink},
 };
 use serde_json::json;
@@ -105,7 +106,7 @@ pub(super) fn within(
         bar.set_position(progress.tries);
     };
     let limits = Limits { go_on: &go_on, progress: &mut progress, jobs: jobs as usize };
-    let shrunk = output::without_panics(|| shrink(case, limits));
+    let shrunk = without_panics(|| shrink(case, limits));
     bar.finish_and_clear();
     let took = started.elapsed();
     let Some(shrunk) = shrunk else { return Ok(None) };
@@ -127,14 +128,8 @@ pub(super) fn tell(found: &Result) {
     let Result { shrunk, took, path } = found;
     let cut = if shrunk.cut { ", ended by its budget" } else { "" };
     output::tell!("shrunk in {:.1} s and {} runs{cut}", took.as_secs_f64(), shrunk.tries);
-    output::tell!("  before: {}", shrunk.before);
-    output::tell!("  after:  {}", shrunk.after);
-    output::tell!("{}: {}", shrunk.violation.property(), shrunk.violation);
-    output::tell!("faults:\n{}operations:", shrunk.case.plan);
-    for operation in shrunk.case.operations.iter().flatten() {
-        output::tell!("  {operation}");
-    }
-    output::tell!("reproduce: quorate-sim replay {} --trace -", path.display());
+    output::put(&shrunk.to_string());
+    output::tell!("reproduce: {PROGRAM} replay {} --trace -", path.display());
 }
 
 /// The same for programs.

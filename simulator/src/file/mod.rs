@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::{
-    case::{Case, PlannedOperation, Verb},
+    case::{Case, PlannedOperation},
     choices::Stream,
     oracle::Property,
     plan::Plan,
     profile::{Profile, Settings},
+    system::{KvSystem, System},
 };
 use fault::RawFault;
 use words::Word;
@@ -74,16 +75,18 @@ struct Wrong {
 struct Header {
     format: u64,
     quorate_sim: String,
+    #[serde(default = "kv")]
+    system: Spanned<String>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct RawOperation {
+struct RawOperation<O> {
     client: u64,
     number: u64,
     at: Word<Nanos>,
-    verb: Verb,
-    key: u64,
+    #[serde(flatten)]
+    operation: O,
     #[serde(default, skip_serializing_if = "is_not")]
     lease: bool,
 }
@@ -92,11 +95,23 @@ fn is_not(value: &bool) -> bool {
     !value
 }
 
+/// Files that name no system are of the key-value machine.
+fn kv() -> Spanned<String> {
+    Spanned::new(0..0, KvSystem::NAME.to_owned())
+}
+
+fn is_kv(name: &Spanned<String>) -> bool {
+    name.get_ref() == KvSystem::NAME
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Raw {
+#[serde(bound(deserialize = "O: serde::de::DeserializeOwned"))]
+struct Raw<O> {
     format: u64,
     quorate_sim: String,
+    #[serde(default = "kv", skip_serializing_if = "is_kv")]
+    system: Spanned<String>,
     profile: Word<Profile>,
     seed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,18 +122,22 @@ struct Raw {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     fault: Vec<RawFault>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    operation: Option<Vec<Spanned<RawOperation>>>,
+    operation: Option<Vec<Spanned<RawOperation<O>>>>,
 }
 
 /// A case as text.
-pub fn write(case: &Case) -> String {
-    let operation = |operation: &PlannedOperation| {
-        let PlannedOperation { client, number, at, verb, key, lease } = *operation;
-        Spanned::new(0..0, RawOperation { client, number, at: Word(at), verb, key, lease })
+///
+/// # Panics
+/// Where operations of the system are no tables: see [`System::Operation`].
+pub fn write<S: System>(case: &Case<S>) -> String {
+    let operation = |operation: &PlannedOperation<S::Operation>| {
+        let PlannedOperation { client, number, at, operation, lease } = operation.clone();
+        Spanned::new(0..0, RawOperation { client, number, at: Word(at), operation, lease })
     };
     let raw = Raw {
         format: FORMAT,
         quorate_sim: VERSION.to_owned(),
+        system: Spanned::new(0..0, S::NAME.to_owned()),
         profile: Word(case.profile),
         seed: case.seed,
         expected: case.expected.map(Word),
@@ -127,15 +146,23 @@ pub fn write(case: &Case) -> String {
         fault: case.plan.faults.iter().map(RawFault::from).collect(),
         operation: case.operations.as_ref().map(|list| list.iter().map(operation).collect()),
     };
-    let tables = toml::to_string(&raw).expect("tables of numbers, words and lists are TOML");
+    let tables = toml::to_string(&raw).expect("operations are tables, and all else is, too");
     format!("# A run of quorate-sim, as data: `quorate-sim replay FILE` runs it.\n{tables}")
 }
 
-/// The case that `text` holds.
+/// The case of the key-value machine that `text` holds.
 ///
 /// # Errors
-/// Where the text is no case, or one of another version.
+/// As [`read_for`].
 pub fn read(text: &str) -> Result<Case, FileError> {
+    read_for(KvSystem::default(), text)
+}
+
+/// The case of this system that `text` holds.
+///
+/// # Errors
+/// Where the text is no case, or one of another version or system.
+pub fn read_for<S: System>(system: S, text: &str) -> Result<Case<S>, FileError> {
     let wrong = |error: toml::de::Error| {
         let at = error.span().unwrap_or(0..0);
         at_line(text, Wrong { at, message: error.message().to_owned() })
@@ -147,11 +174,16 @@ pub fn read(text: &str) -> Result<Case, FileError> {
     if header.quorate_sim != VERSION {
         return Err(FileError::OtherVersion { found: header.quorate_sim });
     }
-    let raw: Raw = toml::from_str(text).map_err(wrong)?;
-    case_of(raw).map_err(|wrong| at_line(text, wrong))
+    if header.system.get_ref() != S::NAME {
+        let (at, found) = (header.system.span(), header.system.get_ref());
+        let message = format!("a case of the system '{found}', but this one is '{}'", S::NAME);
+        return Err(at_line(text, Wrong { at, message }));
+    }
+    let raw: Raw<S::Operation> = toml::from_str(text).map_err(wrong)?;
+    case_of(system, raw).map_err(|wrong| at_line(text, wrong))
 }
 
-fn case_of(raw: Raw) -> Result<Case, Wrong> {
+fn case_of<S: System>(system: S, raw: Raw<S::Operation>) -> Result<Case<S>, Wrong> {
     let at = raw.settings.span();
     let settings = raw.settings.into_inner();
     check::settings(&settings).map_err(|message| Wrong { at, message })?;
@@ -161,6 +193,7 @@ fn case_of(raw: Raw) -> Result<Case, Wrong> {
         Some(list) => Some(operations_of(list, settings.workload.clients)?),
     };
     Ok(Case {
+        system,
         profile: raw.profile.0,
         seed: raw.seed,
         settings,
@@ -171,10 +204,10 @@ fn case_of(raw: Raw) -> Result<Case, Wrong> {
     })
 }
 
-fn operations_of(
-    list: Vec<Spanned<RawOperation>>,
+fn operations_of<O>(
+    list: Vec<Spanned<RawOperation<O>>>,
     clients: u64,
-) -> Result<Vec<PlannedOperation>, Wrong> {
+) -> Result<Vec<PlannedOperation<O>>, Wrong> {
     let mut due = vec![0; clients as usize];
     let mut operations = Vec::with_capacity(list.len());
     for spanned in list {
@@ -189,8 +222,8 @@ fn operations_of(
             Some(_) if raw.number >= check::NUMBERS => "`number` is too large".to_owned(),
             Some(due) => {
                 *due = raw.number + 1;
-                let RawOperation { client, number, at: Word(at), verb, key, lease } = raw;
-                operations.push(PlannedOperation { client, number, at, verb, key, lease });
+                let RawOperation { client, number, at: Word(at), operation, lease } = raw;
+                operations.push(PlannedOperation { client, number, at, operation, lease });
                 continue;
             }
         };

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::{
+    case::Verb,
     profile::SECOND,
     run::{Options, replay},
+    system::KvOperation,
     world::Recipe,
 };
 
@@ -30,13 +32,10 @@ fn operations_and_quiet_streams_are_read_again() {
         client: 1,
         number: 7,
         at: 1_234_567,
-        verb: Verb::Get,
-        key: 2,
+        operation: KvOperation { verb: Verb::Get, key: 2 },
         lease: true,
     };
-    for list in
-        [vec![], vec![operation, PlannedOperation { number: 9, verb: Verb::Put, ..operation }]]
-    {
+    for list in [vec![], vec![operation, PlannedOperation { number: 9, ..operation }]] {
         let case = Case {
             operations: Some(list),
             quiet: vec![Stream::Ties, Stream::Link(0, 2), Stream::Process(1)],
@@ -102,8 +101,7 @@ fn operations_of_nobody_and_out_of_order_are_refused() {
             client,
             number,
             at: 0,
-            verb: Verb::Put,
-            key: 0,
+            operation: KvOperation { verb: Verb::Put, key: 0 },
             lease: false,
         };
         let operations = Some(numbers.map(one).to_vec());

@@ -85,6 +85,8 @@ properties! {
     AcknowledgedWrites = "acknowledged-writes",
     /// A state machine answers what its command can give.
     Response = "response",
+    /// What the simulated system's own oracle says.
+    Model = "model",
     /// The core's own invariants hold.
     CoreCheck = "core-check",
     /// The driver keeps the core's contract.
@@ -153,6 +155,7 @@ impl Violation {
             Violation::NotLinearizable { .. } => Property::Linearizability,
             Violation::AcknowledgedLost { .. } => Property::AcknowledgedWrites,
             Violation::OddResponse { .. } => Property::Response,
+            Violation::Model { .. } => Property::Model,
             Violation::Core { .. } => Property::CoreCheck,
             Violation::Misuse { .. } => Property::DriverContract,
             Violation::TwoWrites { .. } => Property::OneWrite,

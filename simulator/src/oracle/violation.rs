@@ -300,12 +300,20 @@ pub enum Violation {
         found: Option<LogId>,
     },
     /// The state machine answered something that its command cannot give.
-    #[error("node {node}'s state machine answered a put or delete with {response}")]
+    #[error("node {node}'s state machine answered a command with {response}")]
     OddResponse {
         /// Whose.
         node: u64,
         /// The answer.
         response: String,
+    },
+    /// A rule of the system that is simulated, which its own oracle states.
+    #[error("{rule}: {what}")]
+    Model {
+        /// Which rule; what breaks the same one is the same failure.
+        rule: &'static str,
+        /// What is wrong.
+        what: String,
     },
     /// The core's own check failed.
     #[error("node {node}: {violation}")]
@@ -381,4 +389,11 @@ pub enum Violation {
         /// The first event that differs.
         event: u64,
     },
+}
+
+impl Violation {
+    /// What an own oracle found: this rule does not hold, as this sentence says.
+    pub fn model(rule: &'static str, what: impl Into<String>) -> Violation {
+        Violation::Model { rule, what: what.into() }
+    }
 }

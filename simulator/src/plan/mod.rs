@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     disk::Damage,
+    duration,
     profile::{MICROSECOND, SECOND},
 };
 
@@ -289,6 +290,17 @@ pub(crate) fn seconds(time: Nanos) -> String {
     format!("{}.{:06}s", time / SECOND, time % SECOND / MICROSECOND)
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Node(node) => write!(out, "node {node}"),
+            Target::Leader => out.write_str("the leader"),
+            Target::Cause => out.write_str("the cause"),
+            Target::Everyone => out.write_str("everyone"),
+        }
+    }
+}
+
 impl fmt::Display for Planned {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.when {
@@ -297,7 +309,10 @@ impl fmt::Display for Planned {
                 write!(out, "on {pattern:?} number {nth} after {}", seconds(after))?;
             }
         }
-        write!(out, ": {:?} of {:?} for {}", self.fault, self.target, seconds(self.duration))?;
+        write!(out, ": {:?} of {}", self.fault, self.target)?;
+        if self.duration > 0 {
+            write!(out, " for {}", duration::write(self.duration))?;
+        }
         if self.again > 0 {
             write!(out, ", {} times more", self.again)?;
         }
@@ -346,7 +361,11 @@ mod tests {
         };
         assert_eq!(
             fault.to_string(),
-            "on Writing number 3 after 1.500000s: PowerLoss of Cause for 0.020000s, 1 times more"
+            "on Writing number 3 after 1.500000s: PowerLoss of the cause for 20ms, 1 times more"
         );
+        let (when, target) = (When::At(SECOND), Target::Node(2));
+        let drift = Planned { when, fault: Fault::Drift { ppm: 9 }, target, duration: 0, ..fault };
+        let drift = Planned { again: 0, ..drift };
+        assert_eq!(drift.to_string(), "at 1.000000s: Drift { ppm: 9 } of node 2");
     }
 }

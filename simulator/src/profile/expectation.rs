@@ -23,7 +23,7 @@ const SHOWN_FROM: u64 = 100;
 /// What a node may break that has forgotten what it promised, or what others counted on it to hold:
 /// in Raft, each of these rests on every node's remembering. What a node says of itself, its
 /// driver's and its log's contract, and that nothing panics, do not.
-pub const DIVERGENCE: [Property; 17] = [
+pub const DIVERGENCE: [Property; 18] = [
     Property::ElectionSafety,
     Property::VoteQuorum,
     Property::LogMatching,
@@ -40,6 +40,7 @@ pub const DIVERGENCE: [Property; 17] = [
     Property::RealTimeOrder,
     Property::Linearizability,
     Property::AcknowledgedWrites,
+    Property::Model,
     Property::Liveness,
 ];
 

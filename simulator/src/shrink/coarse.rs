@@ -12,6 +12,7 @@ use super::{
 use crate::{
     case::Case,
     plan::{Fault, Planned},
+    system::System,
 };
 
 /// One operation of so many is kept.
@@ -50,7 +51,7 @@ fn steps(end: Nanos, shortest: Nanos) -> Vec<Step> {
     list
 }
 
-fn made(case: &Case, step: Step, end: Nanos) -> Case {
+fn made<S: System>(case: &Case<S>, step: Step, end: Nanos) -> Case<S> {
     let mut case = case.clone();
     // The group needs a while to elect its first leader.
     let settle = 2 * case.settings.election_timeout;
@@ -76,7 +77,7 @@ fn made(case: &Case, step: Step, end: Nanos) -> Case {
 }
 
 /// Takes the cheapest large steps that show the failure, one after the other.
-pub(super) fn coarse(search: &mut Search<'_>) {
+pub(super) fn coarse<S: System>(search: &mut Search<'_, S>) {
     loop {
         let end = search.run().stats.simulated.min(search.best().settings.fault_time);
         let shortest = search.best().settings.election_timeout;

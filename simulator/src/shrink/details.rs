@@ -4,14 +4,17 @@ use quorate_core::Nanos;
 
 use super::{search::Search, times::time_of};
 use crate::{
-    case::{Case, Verb},
+    case::{Case, PlannedOperation},
     plan::{Fault, Planned, Split, Target, When},
     profile::{MICROSECOND, MILLISECOND},
+    system::System,
     world::Strike,
 };
 
 /// More than these are not looked at one by one.
 const MANY: usize = 16;
+/// An operation is made simpler so many times at most.
+const SIMPLER: usize = 16;
 
 /// Simpler versions of a fault, the simplest first.
 fn simpler(fault: &Planned) -> Vec<Planned> {
@@ -73,14 +76,14 @@ fn rounder(time: Nanos) -> Vec<Nanos> {
     list
 }
 
-fn with(case: &Case, place: usize, fault: Planned) -> Case {
+fn with<S: System>(case: &Case<S>, place: usize, fault: Planned) -> Case<S> {
     let mut case = case.clone();
     case.plan.faults[place] = fault;
     case
 }
 
 /// Each fault.
-pub(super) fn faults(search: &mut Search<'_>) {
+pub(super) fn faults<S: System>(search: &mut Search<'_, S>) {
     if search.best().plan.faults.len() > MANY {
         return;
     }
@@ -112,40 +115,73 @@ pub(super) fn faults(search: &mut Search<'_>) {
 }
 
 /// Each operation.
-pub(super) fn operations(search: &mut Search<'_>) {
-    let len = |search: &Search<'_>| search.best().operations.as_ref().map_or(0, Vec::len);
+pub(super) fn operations<S: System>(search: &mut Search<'_, S>) {
+    let system = search.best().system.clone();
+    let simplest = |operation: &S::Operation| system.simpler(operation).into_iter().next();
     search.edit(|case| {
-        for operation in case.operations.iter_mut().flatten() {
-            (operation.key, operation.lease) = (0, false);
+        for planned in case.operations.iter_mut().flatten() {
+            planned.lease = false;
+            planned.operation =
+                simplest(&planned.operation).unwrap_or_else(|| planned.operation.clone());
         }
     });
     if len(search) > MANY {
         return;
     }
     for place in 0..len(search) {
-        let change = |search: &mut Search<'_>,
-                      change: &dyn Fn(&mut crate::case::PlannedOperation)| {
-            search.edit(|case| {
-                if let Some(operation) = case.operations.as_mut().and_then(|all| all.get_mut(place))
-                {
-                    change(operation);
+        change(search, place, &|planned| planned.lease = false);
+        for _ in 0..SIMPLER {
+            let Some(planned) = at(search, place) else { return };
+            let simpler = system.simpler(&planned.operation).into_iter();
+            let cases = simpler.map(|operation| {
+                let mut case = search.best().clone();
+                if let Some(planned) = planned_at(&mut case, place) {
+                    planned.operation = operation;
                 }
-            })
-        };
-        change(search, &|operation| operation.lease = false);
-        change(search, &|operation| operation.key = 0);
-        change(search, &|operation| {
-            if operation.verb == Verb::Delete {
-                operation.verb = Verb::Put;
+                case
+            });
+            if search.first(cases.collect()).is_none() {
+                break;
             }
-        });
-        let at = search.best().operations.as_ref().map_or(0, |all| all[place].at);
-        for time in rounder(at) {
-            if change(search, &|operation| operation.at = time) {
+        }
+        let time = at(search, place).map_or(0, |planned| planned.at);
+        for time in rounder(time) {
+            if change(search, place, &|planned| planned.at = time) {
                 break;
             }
         }
     }
+}
+
+fn len<S: System>(search: &Search<'_, S>) -> usize {
+    search.best().operations.as_ref().map_or(0, Vec::len)
+}
+
+fn at<'a, S: System>(
+    search: &'a Search<'_, S>,
+    place: usize,
+) -> Option<&'a PlannedOperation<S::Operation>> {
+    search.best().operations.as_ref().and_then(|all| all.get(place))
+}
+
+fn planned_at<S: System>(
+    case: &mut Case<S>,
+    place: usize,
+) -> Option<&mut PlannedOperation<S::Operation>> {
+    case.operations.as_mut().and_then(|all| all.get_mut(place))
+}
+
+/// Tries a change of one operation.
+fn change<S: System>(
+    search: &mut Search<'_, S>,
+    place: usize,
+    change: &dyn Fn(&mut PlannedOperation<S::Operation>),
+) -> bool {
+    search.edit(|case| {
+        if let Some(planned) = planned_at(case, place) {
+            change(planned);
+        }
+    })
 }
 
 #[cfg(test)]

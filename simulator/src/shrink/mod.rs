@@ -15,7 +15,13 @@ mod settings;
 mod size;
 mod times;
 
-use crate::{case::Case, oracle::Violation};
+use std::fmt;
+
+use crate::{
+    case::Case,
+    oracle::Violation,
+    system::{KvSystem, System},
+};
 
 pub use search::Limits;
 use search::Search;
@@ -42,9 +48,9 @@ pub struct Progress {
 
 /// A case that was made smaller.
 #[derive(Clone, Debug)]
-pub struct Shrunk {
+pub struct Shrunk<S: System = KvSystem> {
     /// The smaller case, with the property that it breaks.
-    pub case: Case,
+    pub case: Case<S>,
     /// How it breaks it.
     pub violation: Violation,
     /// Before.
@@ -57,8 +63,21 @@ pub struct Shrunk {
     pub cut: bool,
 }
 
+impl<S: System> fmt::Display for Shrunk<S> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "  before: {}\n  after:  {}", self.before, self.after)?;
+        writeln!(out, "{}: {}", self.violation.property(), self.violation)?;
+        write!(out, "faults:\n{}operations:\n", self.case.plan)?;
+        let mut operations = self.case.operations.iter().flatten().peekable();
+        if operations.peek().is_none() {
+            writeln!(out, "  no operations")?;
+        }
+        operations.try_for_each(|operation| writeln!(out, "  {operation}"))
+    }
+}
+
 /// Makes `case` smaller; none where it does not fail.
-pub fn shrink(case: Case, limits: Limits<'_>) -> Option<Shrunk> {
+pub fn shrink<S: System>(case: Case<S>, limits: Limits<'_>) -> Option<Shrunk<S>> {
     let mut search = Search::new(case, limits)?;
     let before = search.size();
     phases::prepare(&mut search);

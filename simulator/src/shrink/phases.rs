@@ -8,13 +8,14 @@ use crate::{
     choices::Stream,
     plan::{Target, When},
     profile::MILLISECOND,
+    system::System,
 };
 
 /// Lists longer than this are not tried with other seeds, and not one by one at first.
 const LONG: usize = 24;
 
 /// Steps that keep the run as it was until its failure, and such that make it much shorter.
-pub(super) fn prepare(search: &mut Search<'_>) {
+pub(super) fn prepare<S: System>(search: &mut Search<'_, S>) {
     search.phase = "what came after";
     list_operations(search);
     end_at_failure(search);
@@ -28,7 +29,7 @@ pub(super) fn prepare(search: &mut Search<'_>) {
 }
 
 /// One pass over everything that may go.
-pub(super) fn round(search: &mut Search<'_>) {
+pub(super) fn round<S: System>(search: &mut Search<'_, S>) {
     let seeds = search.seeds;
     search.phase = "clients";
     clients(search);
@@ -53,13 +54,13 @@ pub(super) fn round(search: &mut Search<'_>) {
 }
 
 /// What clients did becomes a list, of which single operations can be left out.
-fn list_operations(search: &mut Search<'_>) {
+fn list_operations<S: System>(search: &mut Search<'_, S>) {
     let begun = search.run().begun.clone();
     search.edit(|case| case.operations = Some(begun));
 }
 
 /// Everything heals right after the failure, unless that came with the healing.
-fn end_at_failure(search: &mut Search<'_>) {
+fn end_at_failure<S: System>(search: &mut Search<'_, S>) {
     let end = search.run().stats.simulated + MILLISECOND;
     if end < search.best().settings.fault_time {
         search.edit(|case| times::end_at(case, end));
@@ -75,7 +76,7 @@ fn end_at_failure(search: &mut Search<'_>) {
 }
 
 /// Faults that never struck.
-fn drop_idle_faults(search: &mut Search<'_>) {
+fn drop_idle_faults<S: System>(search: &mut Search<'_, S>) {
     let struck: Vec<usize> = search.run().struck.iter().map(|strike| strike.planned).collect();
     search.edit(|case| {
         let faults = std::mem::take(&mut case.plan.faults);
@@ -85,13 +86,13 @@ fn drop_idle_faults(search: &mut Search<'_>) {
 }
 
 /// Faults in the order of their times, as people read them.
-pub(super) fn sort(search: &mut Search<'_>) {
+pub(super) fn sort<S: System>(search: &mut Search<'_, S>) {
     search.edit(|case| case.plan.faults.sort_by_key(times::time));
 }
 
 /// A fault that struck on the nth event strikes on the first one from that moment on: what came
 /// before may then go without its missing the event.
-pub(super) fn anchor(search: &mut Search<'_>) {
+pub(super) fn anchor<S: System>(search: &mut Search<'_, S>) {
     let struck = search.run().struck.clone();
     search.edit(|case| {
         for strike in struck {
@@ -103,13 +104,13 @@ pub(super) fn anchor(search: &mut Search<'_>) {
     });
 }
 
-fn without_faults(case: &Case, range: &Range<usize>) -> Case {
+fn without_faults<S: System>(case: &Case<S>, range: &Range<usize>) -> Case<S> {
     let mut case = case.clone();
     case.plan.faults.drain(range.clone());
     case
 }
 
-fn faults(search: &mut Search<'_>, seeds: u64) {
+fn faults<S: System>(search: &mut Search<'_, S>, seeds: u64) {
     drop_idle_faults(search);
     let search = std::cell::RefCell::new(search);
     list::reduce(
@@ -124,7 +125,7 @@ fn faults(search: &mut Search<'_>, seeds: u64) {
     );
 }
 
-fn without_operations(case: &Case, range: &Range<usize>) -> Case {
+fn without_operations<S: System>(case: &Case<S>, range: &Range<usize>) -> Case<S> {
     let mut case = case.clone();
     if let Some(list) = &mut case.operations {
         list.drain(range.clone());
@@ -132,8 +133,8 @@ fn without_operations(case: &Case, range: &Range<usize>) -> Case {
     case
 }
 
-fn operations(search: &mut Search<'_>, seeds: u64) {
-    let len = |search: &Search<'_>| search.best().operations.as_ref().map_or(0, Vec::len);
+fn operations<S: System>(search: &mut Search<'_, S>, seeds: u64) {
+    let len = |search: &Search<'_, S>| search.best().operations.as_ref().map_or(0, Vec::len);
     let smallest = if len(search) > 20 * LONG { 4 } else { 1 };
     let search = std::cell::RefCell::new(search);
     list::reduce(
@@ -149,7 +150,7 @@ fn operations(search: &mut Search<'_>, seeds: u64) {
 }
 
 /// Clients go with all their operations; the others move up.
-fn clients(search: &mut Search<'_>) {
+fn clients<S: System>(search: &mut Search<'_, S>) {
     let many = search.best().settings.workload.clients;
     let fewer = [1, 2, many / 2].into_iter().filter(|few| (1..many).contains(few));
     let best = search.best().clone();
@@ -169,7 +170,7 @@ fn clients(search: &mut Search<'_>) {
     }
 }
 
-fn drop_client(case: &mut Case, client: u64) {
+fn drop_client<S: System>(case: &mut Case<S>, client: u64) {
     case.settings.workload.clients -= 1;
     let Some(list) = &mut case.operations else { return };
     list.retain(|operation| operation.client != client);
@@ -179,7 +180,7 @@ fn drop_client(case: &mut Case, client: u64) {
 }
 
 /// Fewer nodes: one founder or spare less, or far fewer at once.
-fn nodes(search: &mut Search<'_>) {
+fn nodes<S: System>(search: &mut Search<'_, S>) {
     loop {
         let (nodes, spares) = (search.best().settings.nodes, search.best().settings.spares);
         let mut cases = Vec::new();
@@ -205,7 +206,7 @@ fn nodes(search: &mut Search<'_>) {
 }
 
 /// The streams that a run of this case draws from.
-pub(super) fn streams(case: &Case) -> [Vec<Stream>; 5] {
+pub(super) fn streams<S: System>(case: &Case<S>) -> [Vec<Stream>; 5] {
     let nodes = 0..case.settings.all_nodes();
     let clients = 0..case.settings.workload.clients;
     let pairs = nodes.clone().flat_map(|from| nodes.clone().map(move |to| (from, to)));
@@ -218,19 +219,19 @@ pub(super) fn streams(case: &Case) -> [Vec<Stream>; 5] {
     ]
 }
 
-pub(super) fn quieten(case: &mut Case, streams: &[Stream]) {
+pub(super) fn quieten<S: System>(case: &mut Case<S>, streams: &[Stream]) {
     case.quiet.extend(streams);
     case.quiet.sort();
     case.quiet.dedup();
 }
 
-fn quiet_all(search: &mut Search<'_>) -> bool {
+fn quiet_all<S: System>(search: &mut Search<'_, S>) -> bool {
     let all = streams(search.best()).concat();
     search.edit(|case| quieten(case, &all))
 }
 
 /// Streams become benign: all, all of a kind, each.
-fn quiet(search: &mut Search<'_>) {
+fn quiet<S: System>(search: &mut Search<'_, S>) {
     let known = streams(search.best()).concat();
     search.edit(|case| case.quiet.retain(|stream| known.contains(stream)));
     if quiet_all(search) {

@@ -8,6 +8,7 @@ use crate::{
     oracle::Violation,
     profile::MILLISECOND,
     run::{Options, Played, replay},
+    system::System,
 };
 
 /// How a shrinker is bounded and watched.
@@ -21,11 +22,11 @@ pub struct Limits<'a> {
 }
 
 /// The smallest case so far, and how it came about.
-pub(super) struct Search<'a> {
+pub(super) struct Search<'a, S: System> {
     limits: Limits<'a>,
     violation: Violation,
-    best: Case,
-    run: Played,
+    best: Case<S>,
+    run: Played<S::Operation>,
     /// How many other seeds are tried for a case that does not fail with its own.
     pub(super) seeds: u64,
     pub(super) phase: &'static str,
@@ -44,13 +45,14 @@ pub(super) fn is_same(one: &Violation, other: &Violation) -> bool {
         (Violation::Core { violation: one, .. }, Violation::Core { violation: other, .. }) => {
             std::mem::discriminant(one) == std::mem::discriminant(other)
         }
+        (Violation::Model { rule: one, .. }, Violation::Model { rule: other, .. }) => one == other,
         _ => one.property() == other.property(),
     }
 }
 
 /// The same things in another interleaving: with other draws, and for every second seed also with
 /// other crashes.
-fn drawn_anew(case: &Case, seed: u64) -> Case {
+fn drawn_anew<S: System>(case: &Case<S>, seed: u64) -> Case<S> {
     let mut case = Case { seed, ..case.clone() };
     if seed.is_multiple_of(2) {
         let open = case.plan.faults.iter_mut().filter(|fault| fault.chance > 0);
@@ -59,20 +61,20 @@ fn drawn_anew(case: &Case, seed: u64) -> Case {
     case
 }
 
-impl<'a> Search<'a> {
+impl<'a, S: System> Search<'a, S> {
     /// None where the case does not fail.
-    pub(super) fn new(case: Case, limits: Limits<'a>) -> Option<Search<'a>> {
+    pub(super) fn new(case: Case<S>, limits: Limits<'a>) -> Option<Search<'a, S>> {
         let run = replay(&case, Options::default());
         let violation = run.violation.clone()?;
         let best = Case { expected: Some(violation.property()), ..case };
         Some(Search { limits, violation, best, run, seeds: 0, phase: "", tries: 0, cut: false })
     }
 
-    pub(super) fn best(&self) -> &Case {
+    pub(super) fn best(&self) -> &Case<S> {
         &self.best
     }
 
-    pub(super) fn run(&self) -> &Played {
+    pub(super) fn run(&self) -> &Played<S::Operation> {
         &self.run
     }
 
@@ -90,7 +92,7 @@ impl<'a> Search<'a> {
     }
 
     /// Tries what `edit` makes of the best case.
-    pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Case)) -> bool {
+    pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Case<S>)) -> bool {
         let mut case = self.best.clone();
         edit(&mut case);
         self.first(vec![case]).is_some()
@@ -98,18 +100,19 @@ impl<'a> Search<'a> {
 
     /// Keeps the first of these cases that fails in the same way, and tells which it is. What
     /// equals the best case is passed over.
-    pub(super) fn first(&mut self, cases: Vec<Case>) -> Option<usize> {
+    pub(super) fn first(&mut self, cases: Vec<Case<S>>) -> Option<usize> {
         let best = &self.best;
         let mut tries = Vec::new();
         for (place, case) in cases.into_iter().enumerate().filter(|(_, case)| case != best) {
-            let others: Vec<Case> = (1..=self.seeds).map(|seed| drawn_anew(&case, seed)).collect();
+            let others: Vec<Case<S>> =
+                (1..=self.seeds).map(|seed| drawn_anew(&case, seed)).collect();
             tries.push((place, case));
             tries.extend(others.into_iter().map(|other| (place, other)));
         }
         let jobs = self.limits.jobs.max(1);
         let mut left = tries.into_iter();
         loop {
-            let batch: Vec<(usize, Case)> = left.by_ref().take(jobs).collect();
+            let batch: Vec<(usize, Case<S>)> = left.by_ref().take(jobs).collect();
             if batch.is_empty() {
                 return None;
             }
@@ -134,11 +137,11 @@ impl<'a> Search<'a> {
         (self.limits.progress)(&Progress { phase, tries, size });
     }
 
-    fn is_failure(&self, run: &Played) -> bool {
+    fn is_failure(&self, run: &Played<S::Operation>) -> bool {
         run.violation.as_ref().is_some_and(|found| is_same(&self.violation, found))
     }
 
-    fn play(&self, batch: &[(usize, Case)]) -> Vec<Played> {
+    fn play(&self, batch: &[(usize, Case<S>)]) -> Vec<Played<S::Operation>> {
         // A smaller case seldom fails much later.
         let until = self.run.stats.simulated;
         let until = Some(until + until / 8 + 300 * MILLISECOND);

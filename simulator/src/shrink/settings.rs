@@ -1,7 +1,10 @@
 //! Settings as a plain group in a quiet place has them.
 
 use super::search::Search;
-use crate::profile::{Families, LinkSettings, MICROSECOND, MILLISECOND, SECOND, Settings};
+use crate::{
+    profile::{Families, LinkSettings, MICROSECOND, MILLISECOND, SECOND, Settings},
+    system::System,
+};
 
 /// Makes one setting benign.
 type Benign = fn(&mut Settings);
@@ -44,7 +47,7 @@ pub(super) fn benign(settings: &mut Settings) {
 }
 
 /// All at once; and where that shows nothing, all of the network and of the disk.
-pub(super) fn all_benign(search: &mut Search<'_>) {
+pub(super) fn all_benign<S: System>(search: &mut Search<'_, S>) {
     if search.edit(|case| benign(&mut case.settings)) {
         return;
     }
@@ -60,7 +63,7 @@ pub(super) fn all_benign(search: &mut Search<'_>) {
 }
 
 /// Each by itself.
-pub(super) fn each_benign(search: &mut Search<'_>) {
+pub(super) fn each_benign<S: System>(search: &mut Search<'_, S>) {
     if search.edit(|case| benign(&mut case.settings)) {
         return;
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use quorate_core::Nanos;
 
-use crate::{case::Case, duration, profile::MILLISECOND, run::Played};
+use crate::{case::Case, duration, profile::MILLISECOND, run::Played, system::System};
 
 /// What a person has to read to understand a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Size {
 
 impl Size {
     /// Of a case and its run.
-    pub fn of(case: &Case, run: &Played) -> Size {
+    pub fn of<S: System>(case: &Case<S>, run: &Played<S::Operation>) -> Size {
         Size {
             faults: case.plan.faults.len(),
             operations: case.operations.as_ref().map_or(run.begun.len(), Vec::len),

@@ -85,6 +85,13 @@ fn what_does_not_fail_is_not_shrunk() {
 }
 
 #[test]
+fn another_rule_of_a_system_is_another_failure() {
+    let [total, again, order] = [("total", "4"), ("total", "five"), ("order", "4")]
+        .map(|(rule, what)| Violation::model(rule, what));
+    assert!(search::is_same(&total, &again) && !search::is_same(&total, &order));
+}
+
+#[test]
 fn operations_as_a_list_give_the_same_run() {
     for (profile, seed) in Profile::ALL.into_iter().zip(0..) {
         let mut case = Case::new(Recipe { profile, time: 3 * SECOND, ..Recipe::new(seed) });

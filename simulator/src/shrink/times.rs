@@ -7,6 +7,7 @@ use crate::{
     case::Case,
     plan::{Planned, When},
     profile::MILLISECOND,
+    system::System,
 };
 
 /// The same, to be changed.
@@ -23,7 +24,7 @@ pub(super) fn time(fault: &Planned) -> Nanos {
 }
 
 /// The time for faults ends then, and with it all that would come later.
-pub(super) fn end_at(case: &mut Case, end: Nanos) {
+pub(super) fn end_at<S: System>(case: &mut Case<S>, end: Nanos) {
     case.settings.fault_time = end;
     case.plan.faults.retain_mut(|fault| *time_of(fault) < end);
     if let Some(list) = &mut case.operations {
@@ -32,7 +33,7 @@ pub(super) fn end_at(case: &mut Case, end: Nanos) {
 }
 
 /// What happens in `from..to` happens at `from`, and what happens later sooner by as much.
-pub(super) fn cut_out(case: &mut Case, from: Nanos, to: Nanos) {
+pub(super) fn cut_out<S: System>(case: &mut Case<S>, from: Nanos, to: Nanos) {
     let moved = |at: Nanos| if at < from { at } else { at.saturating_sub(to - from).max(from) };
     for fault in &mut case.plan.faults {
         let at = time_of(fault);
@@ -45,7 +46,7 @@ pub(super) fn cut_out(case: &mut Case, from: Nanos, to: Nanos) {
 }
 
 /// Cuts out stretches of time, long ones first.
-pub(super) fn cut_gaps(search: &mut Search<'_>) {
+pub(super) fn cut_gaps<S: System>(search: &mut Search<'_, S>) {
     for share in [2, 4, 8, 16] {
         let mut place = 0;
         while place < share {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use quorate_core::{Configuration, MemberChange, NodeId};
 
 use super::World;
-use crate::{node::Service, oracle::members::lacking};
+use crate::{node::Service, oracle::members::lacking, system::System};
 
 /// Voters and learners once all changes are made.
 fn after(members: &Configuration, changes: &[MemberChange]) -> [BTreeSet<NodeId>; 2] {
@@ -40,7 +40,7 @@ fn is_repairable([voters, learners]: [BTreeSet<NodeId>; 2], is_lost: impl Fn(u64
     voting + learning == 0 || 2 * (voting + learning) < voters.len() + learning
 }
 
-impl World {
+impl<S: System> World<S> {
     /// Whether a node's data is gone, or may turn out to be.
     fn is_lost(&self, number: u64) -> bool {
         let node = &self.nodes[number as usize];

@@ -7,16 +7,15 @@ use quorate_core::{Consistency, Nanos, RequestId};
 
 use super::{Event, Request, Work, World};
 use crate::{
-    case::{PlannedOperation, Verb},
+    case::PlannedOperation,
     choices::Stream,
-    client::{Answer, Pending, command},
+    client::{Answer, Pending},
     hash::mix,
-    history::{Ask, Told},
     marks::Mark,
     oracle::Violation,
-    profile::{MICROSECOND, MILLISECOND},
+    profile::{MICROSECOND, MILLISECOND, Workload},
+    system::{Asked, Draw, End, System, Turn, Wanted},
 };
-use quorate_core::LogId;
 
 /// Where operations are listed, it is this client that shows whether a group has come back.
 const PROBER: u64 = 0;
@@ -34,7 +33,7 @@ enum Leg {
     Wait,
 }
 
-impl World {
+impl<S: System> World<S> {
     fn tick_moment(&mut self) -> u64 {
         self.moment += 1;
         self.moment
@@ -55,35 +54,31 @@ impl World {
     }
 
     /// What a client does of itself.
-    fn drawn_operation(&mut self, client: u64) -> PlannedOperation {
-        let workload = self.settings.workload;
+    fn drawn_operation(&mut self, client: u64) -> PlannedOperation<S::Operation> {
+        let workload = &self.settings.workload;
         let number = self.clients[client as usize].next;
-        let [key, reads, deletes, leases] = self.choices.keyed(
-            Stream::Client(client),
-            mix(number, ASK),
-            [workload.keys, 100, 100, 100],
-        );
+        let (stream, key) = (Stream::Client(client), mix(number, ASK));
         // Whoever wrote would wait for a leader that is cut off; who only reads goes on reading there.
         let only_reads = self.settings.families.leases && client % 2 == 1;
-        let verb = if self.clients[client as usize].list.is_some() {
-            Verb::Put
-        } else if only_reads || reads < workload.read_percent {
-            Verb::Get
-        } else if deletes < workload.delete_percent {
-            Verb::Delete
-        } else {
-            Verb::Put
+        let wanted = match (self.clients[client as usize].list.is_some(), only_reads) {
+            (true, _) => Wanted::Write,
+            (false, true) => Wanted::Read,
+            (false, false) => Wanted::Any,
         };
+        let turn = Turn { client, number, wanted, workload };
+        let operation = self.system.draw(&turn, &mut Draw::new(&mut self.choices, stream, key));
+        // The first three numbers of this key are the system's.
+        let [_, _, _, leases] = self.choices.keyed(stream, key, [1, 1, 1, 100]);
         let share = workload.lease_percent;
-        let lease = verb == Verb::Get && share > 0 && leases >= 100 - share;
-        PlannedOperation { client, number, at: self.now, verb, key, lease }
+        let lease = self.system.is_read(&operation) && share > 0 && leases >= 100 - share;
+        PlannedOperation { client, number, at: self.now, operation, lease }
     }
 
     /// A client will begin its next operation: at the time that its list says, or after a drawn one.
     pub(super) fn schedule_next(&mut self, number: u64) {
         let client = &mut self.clients[number as usize];
-        let at = match client.listed() {
-            Some(next) => next.at.max(self.now),
+        let at = match client.listed_at() {
+            Some(at) => at.max(self.now),
             None if client.list.is_some() && (self.healed_at.is_none() || number != PROBER) => {
                 client.idle = true;
                 return;
@@ -121,29 +116,26 @@ impl World {
             None => drawn,
         };
         client.next = begun.number + 1;
-        let PlannedOperation { key, lease, .. } = begun;
-        let ask = match begun.verb {
-            Verb::Get => Ask::Get,
-            Verb::Delete => Ask::Delete,
-            Verb::Put => Ask::Put(client.value(begun.number)),
-        };
-        let operation = self.history.invoke(number, key, ask, moment);
-        let floor = self.oracles.read.begin();
+        let operation = self.begun.len();
         client.pending = Some(Pending {
             operation,
             number: begun.number,
             attempts: 0,
-            lease,
-            key,
-            ask,
-            floor,
+            lease: begun.lease,
+            reads: self.system.is_read(&begun.operation),
+            floor: self.oracles.read.begin(),
             attempt: None,
             healed,
         });
         self.begun.push(begun);
+        let asked = asked(&self.begun, operation, &self.settings.workload);
+        self.system.begun(&asked, moment);
         self.stats.operations += 1;
         self.note(9, number, &[]);
-        self.say(|_| format!("client {number} begins {ask:?} of key {key}"));
+        self.say(|world| {
+            let PlannedOperation { number: place, operation, .. } = &world.begun[operation];
+            format!("client {number} begins its operation {place}: {operation:?}")
+        });
         self.push(self.settings.workload.patience, Event::GiveUp { client: number, operation });
         self.attempt(number, operation)
     }
@@ -189,10 +181,10 @@ impl World {
             return Ok(());
         }
         let (committed, step) = (self.oracles.log.last_committed(), self.stats.events);
-        let is_read = pending.ask == Ask::Get;
+        let Pending { operation, reads: is_read, .. } = pending;
         let lease = is_read && pending.lease;
-        let asked = Request { client: number, key: pending.key, node: to, committed, step, lease };
-        self.requests.insert(request, asked);
+        let taken = Request { client: number, operation, node: to, committed, step, lease };
+        self.requests.insert(request, taken);
         self.hash = crate::hash::mix(self.hash, request);
         if is_read {
             return self.read(to, request, lease);
@@ -200,10 +192,8 @@ impl World {
         let node = &mut self.nodes[to as usize];
         let life_number = node.lives;
         let Some(life) = &mut node.life else { return Ok(()) };
-        let padding = self.settings.workload.padding_bytes;
-        let bytes = command(pending.key, pending.ask, padding)
-            .map_err(|error| Violation::OddResponse { node: to, response: error.to_string() })?;
-        life.inbox.push((request, bytes));
+        let operation = asked(&self.begun, operation, &self.settings.workload);
+        life.inbox.push((request, self.system.command(&operation)));
         if life.inbox.len() == 1 {
             let gather = self.settings.workload.gather;
             let delay = self.work(to, Work::Gather, gather + 1);
@@ -248,7 +238,7 @@ impl World {
     }
 
     /// A node answers a request.
-    pub(super) fn reply(&mut self, node: u64, request: RequestId, answer: Answer) {
+    pub(super) fn reply(&mut self, node: u64, request: RequestId, answer: Answer<S::Answer>) {
         let _ = node;
         let Some(asked) = self.requests.remove(&request) else { return };
         let delay = self.trip(asked.client, Leg::Back);
@@ -275,7 +265,7 @@ impl World {
         &mut self,
         number: u64,
         request: RequestId,
-        answer: Answer,
+        answer: Answer<S::Answer>,
     ) -> Result<(), Violation> {
         let client = &mut self.clients[number as usize];
         let Some(pending) = client.pending else { return Ok(()) };
@@ -287,22 +277,22 @@ impl World {
         let floors = &mut self.oracles.read;
         let client = &mut self.clients[number as usize];
         match answer {
-            Answer::Wrote { place, existed } => {
+            Answer::Wrote { place, answer } => {
                 client.hint = Some(node);
                 floors.wrote(number, pending.floor, place.index)?;
                 self.write_since_heal |= pending.healed;
-                let told = existed.map_or(Told::Done, |existed| Told::Removed { existed });
-                self.end(number, told, place);
+                self.acknowledged.push(place);
+                self.end(number, End::Wrote { place, answer })?;
             }
-            Answer::Read { value, applied } => {
+            Answer::Read { applied, answer } => {
                 client.hint = Some(node);
                 floors.read(number, pending.floor, applied)?;
-                self.end(number, Told::Got(value), LogId::new(0, applied));
+                self.end(number, End::Read { applied, answer })?;
             }
-            Answer::Unknown if pending.ask != Ask::Get => {
+            Answer::Unknown if !pending.reads => {
                 client.hint = None;
                 self.marks.reach(Mark::OutcomeUnknown);
-                self.end(number, Told::Unknown, LogId::ZERO);
+                self.end(number, End::Unknown)?;
             }
             // A read that is lost may be asked again; so may what was surely not done.
             Answer::Refused { .. } | Answer::Unknown => {
@@ -328,23 +318,32 @@ impl World {
             return Ok(());
         };
         self.clients[number as usize].hint = None;
-        let told = match pending.attempt {
-            Some(_) => Told::Unknown,
-            None => Told::Never,
+        let end = match pending.attempt {
+            Some(_) => End::Unknown,
+            None => End::Never,
         };
-        self.end(number, told, LogId::ZERO);
-        Ok(())
+        self.end(number, end)
     }
 
     /// An operation is over; the client thinks about the next one.
-    fn end(&mut self, number: u64, told: Told, place: LogId) {
+    fn end(&mut self, number: u64, end: End<S::Answer>) -> Result<(), Violation> {
         let moment = self.tick_moment();
         if let Some(pending) = self.clients[number as usize].pending.take() {
-            // What is unknown has no end: it may take effect at any later time.
-            let moment = if told == Told::Unknown { u64::MAX } else { moment };
-            self.history.answer(pending.operation, told, place, moment);
+            let asked = asked(&self.begun, pending.operation, &self.settings.workload);
+            self.system.ended(&asked, &end, moment)?;
         }
-        self.stats.answered += u64::from(told != Told::Unknown);
+        self.stats.answered += u64::from(!matches!(end, End::Unknown));
         self.schedule_next(number);
+        Ok(())
     }
+}
+
+/// An operation as a system sees it.
+fn asked<'a, O>(
+    begun: &'a [PlannedOperation<O>],
+    index: usize,
+    workload: &'a Workload,
+) -> Asked<'a, O> {
+    let PlannedOperation { client, number, operation, .. } = &begun[index];
+    Asked { index, client: *client, number: *number, operation, workload }
 }

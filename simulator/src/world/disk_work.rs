@@ -4,12 +4,17 @@ use quorate_core::Entries;
 use quorate_driver::{ApplyJob, LogStore};
 
 use super::{Event, World, life::probe};
-use crate::{marks::Mark, node::Judged, oracle::Violation};
+use crate::{
+    marks::Mark,
+    node::Judged,
+    oracle::Violation,
+    system::{Change, System},
+};
 
 /// One of so many completed writes is probed, and fewer as the log grows: a probe reads all of it.
 const PROBE_EVERY: u64 = 64;
 
-impl World {
+impl<S: System> World<S> {
     /// The disk has done, or failed, what it was writing.
     pub(super) fn write_done(&mut self, number: u64, life: u64) -> Result<(), Violation> {
         if self.nodes[number as usize].living(life).is_none()
@@ -88,20 +93,31 @@ impl World {
             ApplyJob::Entries(job) => (job.entries().clone(), None),
             ApplyJob::Install(job) => (Entries::new(), Some(job.meta().last)),
         };
-        let mut judged = Judged { machine: &mut running.machine, answers: Vec::new() };
+        let mut judged = Judged {
+            node: number,
+            machine: &mut running.machine,
+            system: &mut self.system,
+            answers: Vec::new(),
+            broken: None,
+        };
         let done = job.run(&mut running.store, &mut judged);
-        for (entry, answer) in entries.iter().zip(judged.answers) {
+        let Judged { answers, broken, .. } = judged;
+        for (entry, answer) in entries.iter().zip(answers) {
             self.oracles.machine.applied(number, entry, answer, &self.oracles.log)?;
         }
+        broken.map_or(Ok(()), Err)?;
         let before = running.driver.applied();
         running.driver.apply_done(done, time);
         // An install may have failed, as its snapshot was gone; then nothing is applied.
         if let Some(last) = install.filter(|last| running.driver.applied() == last.index) {
             self.oracles.machine.installed(number, last, &self.oracles.log)?;
+            let change = Change::Snapshot { last: last.index };
+            self.system.changed(number, &change, &running.machine)?;
             self.marks.add(Mark::SnapshotInstalled, u64::from(before > 0));
             self.marks.add(Mark::DamageMended, u64::from(std::mem::take(&mut running.damaged)));
         }
-        self.oracles.machine.fingerprint(number, running.machine.fingerprint())?;
+        let fingerprint = self.system.fingerprint(&running.machine);
+        self.oracles.machine.fingerprint(number, fingerprint)?;
         self.note(6, number, &[]);
         self.applying = true;
         let result = self.pump(number);

@@ -12,11 +12,12 @@ use crate::{
     network::{Blocked, Trouble},
     oracle::Violation,
     plan::Pattern,
+    system::System,
 };
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
-pub(super) enum Event {
+pub(super) enum Event<A> {
     Deliver { from: u64, to: u64, life: u64, bytes: Bytes },
     Tick { node: u64, life: u64, deadline: Timestamp },
     WriteDone { node: u64, life: u64 },
@@ -33,7 +34,7 @@ pub(super) enum Event {
     Begin { client: u64 },
     Attempt { client: u64, operation: usize },
     Arrive { client: u64, request: RequestId, node: u64 },
-    Tell { client: u64, request: RequestId, answer: Answer },
+    Tell { client: u64, request: RequestId, answer: Answer<A> },
     GiveUp { client: u64, operation: usize },
     Operate { node: u64, planned: usize },
     WakeAll,
@@ -64,7 +65,8 @@ pub(super) struct Trigger {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     pub(super) client: u64,
-    pub(super) key: u64,
+    /// Its place among all operations that were begun.
+    pub(super) operation: usize,
     pub(super) node: u64,
     /// The last committed index when it came in.
     pub(super) committed: Index,
@@ -98,7 +100,7 @@ pub(super) enum Order {
     Transfer,
 }
 
-impl Event {
+impl<A> Event<A> {
     /// Tells apart what happens at the same time. It names what an event is about, not where it
     /// stands in a list, so that it stays the same when other things are left out.
     pub(super) fn key(&self) -> u64 {
@@ -140,8 +142,8 @@ impl Event {
     }
 }
 
-impl World {
-    pub(super) fn dispatch(&mut self, event: Event) -> Result<(), Violation> {
+impl<S: System> World<S> {
+    pub(super) fn dispatch(&mut self, event: Event<S::Answer>) -> Result<(), Violation> {
         match event {
             Event::Deliver { from, to, life, bytes } => self.deliver(from, to, life, bytes),
             Event::Tick { node, life, deadline } => self.tick(node, life, deadline),
@@ -185,7 +187,7 @@ impl World {
     }
 
     /// A fault of the network ends, unless all has healed meanwhile.
-    fn trouble_ends(&mut self, event: &Event) {
+    fn trouble_ends(&mut self, event: &Event<S::Answer>) {
         if self.healed_at.is_some() {
             return;
         }

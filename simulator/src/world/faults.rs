@@ -10,6 +10,7 @@ use crate::{
     oracle::Violation,
     plan::{Fault, Planned, Target, When},
     profile::MILLISECOND,
+    system::System,
 };
 
 /// A fault has struck.
@@ -28,7 +29,7 @@ fn fate(fault: &Planned, number: u64) -> Chance {
     Chance::new(fault.chance).of(number)
 }
 
-impl World {
+impl<S: System> World<S> {
     pub(super) fn schedule_plan(&mut self) {
         for (planned, fault) in self.plan.faults.clone().into_iter().enumerate() {
             match fault.when {

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use quorate_core::{HardState, NodeId, Timestamp};
 use quorate_driver::{Driver, LogStore, Recovered};
-use quorate_kv::Kv;
 
 use super::{Event, Work, World};
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
     plan::{Fault, Pattern},
     profile::{MILLISECOND, Settings},
     store::{self, Store},
+    system::System,
 };
 
 /// Asks the disk itself, not the log that said so, whether what was reported durable is: a copy of
@@ -53,7 +53,7 @@ pub(super) fn starts_where_it_stood(
     Err(Violation::RestoredOther { node, found, held })
 }
 
-impl World {
+impl<S: System> World<S> {
     /// Starts a node from what its disk holds.
     pub(super) fn start(&mut self, number: u64) -> Result<(), Violation> {
         let at = number as usize;
@@ -114,7 +114,7 @@ impl World {
         node.life = Some(Life {
             driver,
             store,
-            machine: Kv::default(),
+            machine: self.system.machine(),
             writing: None,
             reading: VecDeque::new(),
             applying: None,

@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
 };
 
-use quorate_core::{Configuration, Index, Nanos, RequestId};
+use quorate_core::{Configuration, Index, LogId, Nanos, RequestId};
 
 use crate::{
     case::{Case, PlannedOperation},
@@ -38,6 +38,7 @@ use crate::{
     plan::{Pattern, Plan, Planned},
     profile::{Profile, SECOND, Settings},
     queue::Queue,
+    system::{KvSystem, System},
 };
 
 use events::{Event, Order, Request, Trigger, Work};
@@ -75,23 +76,25 @@ impl Recipe {
 }
 
 /// A cluster and its surroundings.
-pub struct World {
+pub struct World<S: System = KvSystem> {
+    system: S,
     settings: Settings,
     plan: Plan,
     choices: Choices,
-    queue: Queue<Event>,
+    queue: Queue<Event<S::Answer>>,
     now: Nanos,
     hash: u64,
-    nodes: Vec<Node>,
+    nodes: Vec<Node<S>>,
     founding: Arc<Configuration>,
     network: Network,
     oracles: Oracles,
-    clients: Vec<Client>,
-    history: History,
+    clients: Vec<Client<S::Operation>>,
     /// Which faults have struck, and when.
     strikes: Vec<Strike>,
     /// What clients have begun.
-    begun: Vec<PlannedOperation>,
+    begun: Vec<PlannedOperation<S::Operation>>,
+    /// The places of writes of which clients were told.
+    acknowledged: Vec<LogId>,
     moment: u64,
     next_request: RequestId,
     requests: BTreeMap<RequestId, Request>,
@@ -122,16 +125,16 @@ pub struct World {
 }
 
 /// What a client is to do, where that is given.
-fn list_of(
-    operations: &Option<Vec<PlannedOperation>>,
+fn list_of<O: Clone>(
+    operations: &Option<Vec<PlannedOperation<O>>>,
     client: u64,
-) -> Option<VecDeque<PlannedOperation>> {
+) -> Option<VecDeque<PlannedOperation<O>>> {
     let operations = operations.as_ref()?;
-    Some(operations.iter().filter(|operation| operation.client == client).copied().collect())
+    Some(operations.iter().filter(|operation| operation.client == client).cloned().collect())
 }
 
 impl World {
-    /// A world at its start.
+    /// A world of the key-value machine at its start.
     ///
     /// # Errors
     /// Where a node does not start.
@@ -139,11 +142,23 @@ impl World {
         World::of(Case::new(recipe))
     }
 
+    /// What clients saw so far.
+    pub fn history(&self) -> &History {
+        &self.system.history
+    }
+}
+
+impl<S: System> World<S> {
+    /// What is replicated, and its oracle with what it has seen.
+    pub fn system(&self) -> &S {
+        &self.system
+    }
+
     /// A world as a case has it.
     ///
     /// # Errors
     /// Where a node does not start.
-    pub fn of(case: Case) -> Result<World, Violation> {
+    pub fn of(case: Case<S>) -> Result<World<S>, Violation> {
         let choices = case.choices();
         World::with(choices, case)
     }
@@ -152,12 +167,13 @@ impl World {
     ///
     /// # Errors
     /// Where a node does not start.
-    pub fn with(mut choices: Choices, case: Case) -> Result<World, Violation> {
-        let Case { settings, plan, operations, .. } = case;
-        let nodes: Vec<Node> =
+    pub fn with(mut choices: Choices, case: Case<S>) -> Result<World<S>, Violation> {
+        let Case { system, settings, plan, operations, .. } = case;
+        let nodes: Vec<Node<S>> =
             (0..settings.all_nodes()).map(|n| Node::new(&mut choices, &settings, n)).collect();
         let clients = settings.workload.clients;
         let mut world = World {
+            system,
             founding: Arc::new(Configuration::new(
                 nodes.iter().take(settings.nodes as usize).map(|node| node.id),
             )),
@@ -173,8 +189,8 @@ impl World {
             now: 0,
             hash: 0,
             nodes,
-            history: History::default(),
             begun: Vec::new(),
+            acknowledged: Vec::new(),
             strikes: Vec::new(),
             moment: 0,
             next_request: 1,
@@ -244,16 +260,12 @@ impl World {
         stats.elections = self.oracles.election.count();
         stats.commits = self.oracles.log.last_committed();
         stats.messages = self.network.counters.sent;
+        stats.searches_given_up = self.system.searches_given_up();
         stats
     }
 
-    /// What clients saw so far.
-    pub fn history(&self) -> &History {
-        &self.history
-    }
-
     /// The operations that clients began so far, as a case lists them.
-    pub fn begun(&self) -> &[PlannedOperation] {
+    pub fn begun(&self) -> &[PlannedOperation<S::Operation>] {
         &self.begun
     }
 
@@ -289,11 +301,11 @@ impl World {
     }
 
     /// Adds an event `delay` from now.
-    fn push(&mut self, delay: Nanos, event: Event) {
+    fn push(&mut self, delay: Nanos, event: Event<S::Answer>) {
         self.push_at(self.now + delay, event);
     }
 
-    fn push_at(&mut self, at: Nanos, event: Event) {
+    fn push_at(&mut self, at: Nanos, event: Event<S::Answer>) {
         let [tie] = self.choices.keyed(Stream::Ties, mix(at, event.key()), [1 << 16]);
         self.queue.push(at, tie as u32, event);
     }
@@ -316,7 +328,7 @@ impl World {
     }
 
     /// Keeps a line of the trace, where one is kept.
-    fn say(&mut self, line: impl FnOnce(&World) -> String) {
+    fn say(&mut self, line: impl FnOnce(&World<S>) -> String) {
         if self.trace.is_some() {
             let line = format!("{} {}", crate::plan::seconds(self.now), line(self));
             if let Some(trace) = &mut self.trace {
@@ -331,7 +343,7 @@ impl World {
     }
 
     /// Postpones an event for a process that stands still.
-    fn postponed(&mut self, node: u64, event: impl FnOnce() -> Event) -> bool {
+    fn postponed(&mut self, node: u64, event: impl FnOnce() -> Event<S::Answer>) -> bool {
         let until = self.nodes[node as usize].paused_until;
         if until <= self.now {
             return false;

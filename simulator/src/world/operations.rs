@@ -11,6 +11,7 @@ use crate::{
     oracle::Violation,
     plan::{Fault, Planned, Wish},
     profile::MILLISECOND,
+    system::System,
 };
 
 /// The changes that make a wish come true, where `members` are in force.
@@ -45,7 +46,7 @@ fn changes(wish: Wish, leader: u64, nodes: u64, members: &Configuration) -> Vec<
     }
 }
 
-impl World {
+impl<S: System> World<S> {
     /// Does what was asked of a node, now that nothing else is under way in it.
     pub(super) fn operate(&mut self, number: u64, planned: usize) -> Result<(), Violation> {
         let Some(fault) = self.planned(planned).filter(|_| self.healed_at.is_none()) else {
@@ -233,7 +234,7 @@ impl World {
     pub(super) fn restart_damaged(&mut self) {
         for number in 0..self.settings.all_nodes() {
             let node = &self.nodes[number as usize];
-            let waits = |life: &crate::node::Life| life.driver.raft().status().wants_snapshot;
+            let waits = |life: &crate::node::Life<S>| life.driver.raft().status().wants_snapshot;
             if node.life.as_ref().is_some_and(waits) {
                 let chance = self.halt_chance(number);
                 self.crash(number, Fault::Kill, chance);

@@ -2,26 +2,26 @@
 
 use quorate_core::{Halt, Refusal, RoleKind, Timestamp};
 use quorate_driver::{Cause, Outcome};
-use quorate_kv::Response;
 
 use super::{Event, Work, World};
 use crate::{
-    client::{Answer, key_bytes, value_of},
+    client::Answer,
     marks::Mark,
     node::Life,
     oracle::{Violation, read::Floors},
     plan::Fault,
     profile::MILLISECOND,
+    system::{ResponseOf, System},
 };
 
-impl World {
+impl<S: System> World<S> {
     pub(super) fn outcomes(&mut self, number: u64) -> Result<(), Violation> {
         let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
-        let outcomes: Vec<Outcome<Response>> = life.driver.drain_outcomes().collect();
+        let outcomes: Vec<Outcome<ResponseOf<S>>> = life.driver.drain_outcomes().collect();
         outcomes.into_iter().try_for_each(|outcome| self.outcome(number, outcome))
     }
 
-    fn outcome(&mut self, number: u64, outcome: Outcome<Response>) -> Result<(), Violation> {
+    fn outcome(&mut self, number: u64, outcome: Outcome<ResponseOf<S>>) -> Result<(), Violation> {
         match outcome {
             Outcome::Done { request, .. } if self.orders.contains_key(&request) => {
                 self.orders.remove(&request);
@@ -29,15 +29,13 @@ impl World {
                 self.say(|_| format!("node {number}: other members, as asked"));
             }
             Outcome::Done { request, log_id, response } => {
-                let existed = match response {
-                    Response::Put { .. } => None,
-                    Response::Deleted { existed, .. } => Some(existed),
-                    Response::None | Response::BadCommand(_) => {
-                        let response = format!("{response:?}");
-                        return Err(Violation::OddResponse { node: number, response });
-                    }
+                let Some(asked) = self.requests.get(&request) else { return Ok(()) };
+                let operation = &self.begun[asked.operation].operation;
+                let Some(answer) = self.system.answer(operation, &response) else {
+                    let response = format!("{response:?}");
+                    return Err(Violation::OddResponse { node: number, response });
                 };
-                self.reply(number, request, Answer::Wrote { place: log_id, existed });
+                self.reply(number, request, Answer::Wrote { place: log_id, answer });
             }
             Outcome::Refused { request, reason } => {
                 self.mark_refusal(reason);
@@ -86,9 +84,9 @@ impl World {
             judge_lease(number, life)?;
         }
         self.marks.add(Mark::FollowerRead, u64::from(life.view.role != RoleKind::Leader));
-        let value = life.machine.get(&key_bytes(asked.key)).map(|value| value_of(&value.bytes));
+        let answer = self.system.read(&life.machine, &self.begun[asked.operation].operation);
         let applied = life.driver.applied();
-        self.reply(number, request, Answer::Read { value, applied });
+        self.reply(number, request, Answer::Read { answer, applied });
         Ok(())
     }
 
@@ -161,7 +159,7 @@ impl World {
 }
 
 /// A read was answered without a round: that takes a leader that is not handing over.
-fn judge_lease(number: u64, life: &Life) -> Result<(), Violation> {
+fn judge_lease<S: System>(number: u64, life: &Life<S>) -> Result<(), Violation> {
     let status = life.driver.raft().status();
     if status.role == RoleKind::Leader && status.transfer.is_none() {
         return Ok(());

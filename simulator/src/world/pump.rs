@@ -9,6 +9,7 @@ use crate::{
     oracle::{Violation, election::View, members},
     plan::Pattern,
     profile::MILLISECOND,
+    system::System,
 };
 
 /// Every so many steps the core's own invariants are checked.
@@ -30,7 +31,7 @@ fn series_of(message: &Message) -> Series {
     Series { kind, epoch: message.term }
 }
 
-impl World {
+impl<S: System> World<S> {
     /// Takes everything that a node's last step asks for.
     pub(super) fn pump(&mut self, number: u64) -> Result<(), Violation> {
         self.look(number)?;

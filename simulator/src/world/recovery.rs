@@ -1,22 +1,19 @@
 //! The end of a run: everything heals, and the group must come back; then all is judged once more.
 
 use quorate_core::{Configuration, LogId, Nanos, RoleKind};
+use quorate_driver::StateMachine;
 
 use super::{Event, LIVENESS_TIMEOUTS, World};
 use crate::{
     client::Client,
-    history::{Ask, Told},
-    linearize::{Verdict, judge},
     marks::Mark,
     node::{Life, Node},
     oracle::Violation,
     profile::MILLISECOND,
+    system::System,
 };
 
-/// Steps of the search for a linear order of one key's operations.
-const SEARCH_STEPS: u64 = 300_000;
-
-impl World {
+impl<S: System> World<S> {
     /// All faults end.
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.healed_at = Some(self.now);
@@ -114,10 +111,10 @@ impl World {
     fn work_left(&self) -> Nanos {
         let committed = self.committed_at_healing;
         let knows =
-            |node: &Node| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
+            |node: &Node<S>| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
         let each = self.settings.apply_spread + self.settings.write_time;
         let members = self.newest_members();
-        let counts = |node: &&Node| members.is_some_and(|members| members.is_member(node.id));
+        let counts = |node: &&Node<S>| members.is_some_and(|members| members.is_member(node.id));
         let all_know = members.is_some() && self.nodes.iter().filter(counts).all(knows);
         if all_know { committed * each } else { 0 }
     }
@@ -128,11 +125,12 @@ impl World {
             let roles: Vec<String> = self.nodes.iter().map(describe).collect();
             return Some(format!("no new write is acknowledged; {}", roles.join("; ")));
         }
-        let waits = |client: &&Client| client.pending.is_some() && self.hung.is_none();
+        let waits =
+            |client: &&Client<S::Operation>| client.pending.is_some() && self.hung.is_none();
         if let Some(client) = self.clients.iter().find(waits) {
             return Some(format!("client {} still waits", client.number));
         }
-        let leads = |node: &&Node| {
+        let leads = |node: &&Node<S>| {
             node.life.as_ref().is_some_and(|life| life.view.role == RoleKind::Leader)
         };
         let Some(leader) = self.nodes.iter().filter(leads).max_by_key(|node| term(node)) else {
@@ -144,12 +142,12 @@ impl World {
         }
         let last = leader.life.as_ref().map_or(0, |life| life.view.last.index);
         let lags =
-            |node: &&Node| node.life.as_ref().is_none_or(|life| life.driver.applied() != last);
-        let is_hung = |node: &Node| Some(node.number) == self.hung;
+            |node: &&Node<S>| node.life.as_ref().is_none_or(|life| life.driver.applied() != last);
+        let is_hung = |node: &Node<S>| Some(node.number) == self.hung;
         if is_hung(leader) {
             return Some("a node whose disk hangs leads".to_owned());
         }
-        let is_member = |node: &&Node| members.is_member(node.id) && !is_hung(node);
+        let is_member = |node: &&Node<S>| members.is_member(node.id) && !is_hung(node);
         let behind = self.nodes.iter().filter(is_member).find(lags)?;
         Some(format!("node {} has not applied {last}; {}", behind.number, describe(behind)))
     }
@@ -159,18 +157,12 @@ impl World {
         self.finished = true;
         self.note(13, 0, &[]);
         self.acknowledged()?;
-        self.equal_states()?;
-        self.linearizable()
+        self.equal_states()
     }
 
-    /// Every acknowledged write is in the committed log, and every node has committed it.
+    /// Every acknowledged write is in the committed log.
     fn acknowledged(&self) -> Result<(), Violation> {
-        for operation in self.history.operations() {
-            let wrote = matches!(operation.told, Told::Done | Told::Removed { .. });
-            if !wrote || operation.ask == Ask::Get {
-                continue;
-            }
-            let place = operation.place;
+        for place in self.acknowledged.iter().copied() {
             let found = self.oracles.log.committed(place.index);
             let found = found.map(|slot| LogId::new(slot.term, place.index));
             if found != Some(place) {
@@ -180,46 +172,34 @@ impl World {
         Ok(())
     }
 
-    fn equal_states(&self) -> Result<(), Violation> {
+    /// Whoever has applied as much as anybody is in the same state; and what the system says of it.
+    fn equal_states(&mut self) -> Result<(), Violation> {
         let mut lives: Vec<_> =
             self.nodes.iter().filter_map(|node| node.life.as_ref().map(|l| (node, l))).collect();
         // Whoever is no member any more may not have all.
         lives.sort_by_key(|(_, life)| std::cmp::Reverse(life.driver.applied()));
         let Some((_, first)) = lives.first().copied() else { return Ok(()) };
-        let is_even = |life: &Life| life.driver.applied() == first.driver.applied();
-        for (node, life) in lives.into_iter().filter(|(_, life)| is_even(life)) {
-            if life.machine != first.machine {
+        let state = first.machine.snapshot()();
+        let is_even = |life: &Life<S>| life.driver.applied() == first.driver.applied();
+        for (node, life) in lives.into_iter().skip(1).filter(|(_, life)| is_even(life)) {
+            if life.machine.snapshot()() != state {
                 return Err(Violation::MachinesDiffer {
                     node: node.number,
                     index: life.driver.applied(),
-                    found: life.machine.fingerprint(),
-                    other: first.machine.fingerprint(),
+                    found: self.system.fingerprint(&life.machine),
+                    other: self.system.fingerprint(&first.machine),
                 });
             }
         }
-        Ok(())
-    }
-
-    fn linearizable(&mut self) -> Result<(), Violation> {
-        for key in self.history.keys() {
-            match judge(&self.history.of_key(key), SEARCH_STEPS) {
-                Verdict::Linearizable => {}
-                Verdict::Not { stuck_at } => {
-                    let stuck_at = format!("{stuck_at:?}");
-                    return Err(Violation::NotLinearizable { key, stuck_at });
-                }
-                Verdict::GivenUp { .. } => self.stats.searches_given_up += 1,
-            }
-        }
-        Ok(())
+        self.system.finished(&first.machine)
     }
 }
 
-fn term(node: &Node) -> u64 {
+fn term<S: System>(node: &Node<S>) -> u64 {
     node.life.as_ref().map_or(0, |life| life.view.term)
 }
 
-fn describe(node: &Node) -> String {
+fn describe<S: System>(node: &Node<S>) -> String {
     match &node.life {
         None => format!("node {} is down", node.number),
         Some(life) => format!(
@@ -237,7 +217,7 @@ fn describe(node: &Node) -> String {
 }
 
 /// What keeps a node from leading or applying.
-fn state(life: &Life) -> String {
+fn state<S: System>(life: &Life<S>) -> String {
     let status = life.driver.raft().status();
     let facts = [
         (status.stalled, "its disk is too slow"),

@@ -4,14 +4,14 @@
 use quorate_core::{MemberChange, Promotion, RoleKind};
 
 use super::{Event, Order, World};
-use crate::{choices::Stream, marks::Mark, node::Service, oracle::Violation};
+use crate::{choices::Stream, marks::Mark, node::Service, oracle::Violation, system::System};
 
 /// Names the draw of how a machine is replaced.
 const REPLACES: u64 = 1 << 41;
 /// A replacement may vote once it lags by at most so many entries.
 const MAX_LAG: u64 = 10;
 
-impl World {
+impl<S: System> World<S> {
     /// A node is down and stays so; somebody will see to it.
     pub(super) fn retire(&mut self, number: u64) {
         self.nodes[number as usize].service = Service::Retired;
@@ -36,7 +36,7 @@ impl World {
         if life.view.role != RoleKind::Leader || members.is_joint() {
             return Ok(());
         }
-        let is_gone = |node: &&crate::node::Node| {
+        let is_gone = |node: &&crate::node::Node<S>| {
             node.service == Service::Retired && members.is_member(node.id)
         };
         let Some((old, id)) = self.nodes.iter().find(is_gone).map(|node| (node.number, node.id))
@@ -70,7 +70,7 @@ impl World {
         if known.is_some() {
             return Ok(known);
         }
-        let stands_by = |node: &&crate::node::Node| node.service == Service::Reserve;
+        let stands_by = |node: &&crate::node::Node<S>| node.service == Service::Reserve;
         let Some(new) = self.nodes.iter().find(stands_by).map(|node| node.number) else {
             return Ok(None);
         };

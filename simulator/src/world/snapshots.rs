@@ -16,6 +16,7 @@ use crate::{
     oracle::Violation,
     plan::Pattern,
     profile::{MICROSECOND, MILLISECOND},
+    system::System,
 };
 
 /// A snapshot that one node sends to another.
@@ -43,7 +44,7 @@ pub(super) struct Have {
     offset: u64,
 }
 
-impl World {
+impl<S: System> World<S> {
     /// A snapshot is begun where one is due.
     pub(super) fn take_snapshot(&mut self, number: u64) {
         let every_entries = self.settings.snapshot_every;
@@ -80,7 +81,7 @@ impl World {
         }
         let time = node.clock.read(now);
         let has_failed =
-            |node: &crate::node::Node| node.disk.has_failed() || node.disk.is_damaged();
+            |node: &crate::node::Node<S>| node.disk.has_failed() || node.disk.is_damaged();
         let Some(running) = &mut node.life else { return Ok(()) };
         let Some(mut bytes) = running.taking.take() else { return Ok(()) };
         self.hash = crate::hash::mix(self.hash, number);

@@ -12,12 +12,13 @@ use crate::{
     oracle::{Property, Violation, durable::Mirror},
     plan::Fault,
     profile::{DIVERGENCE, MILLISECOND},
+    system::System,
 };
 
 /// With less than so many segments' room a host tells its core that the disk is nearly full.
 const LOW_SEGMENTS: u64 = 2;
 
-impl World {
+impl<S: System> World<S> {
     /// Something that a disk holds is damaged, where that may be.
     pub(super) fn damage(&mut self, number: u64, damage: Damage, mut chance: Chance) {
         if !self.may_lose(number) {

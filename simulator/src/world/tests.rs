@@ -15,28 +15,25 @@ fn ended() -> World {
     world
 }
 
-/// One more operation in the history, begun and ended after all others.
-fn add(world: &mut World, key: u64, ask: Ask, told: Told, place: LogId) {
-    let operation = world.history.invoke(9, key, ask, world.moment + 1);
-    world.history.answer(operation, told, place, world.moment + 2);
-}
-
 #[test]
 fn an_acknowledged_write_that_is_not_in_the_log() {
     let mut world = ended();
     let place = LogId::new(2, world.oracles.log.last_committed() + 1);
-    add(&mut world, 0, Ask::Put(77), Told::Done, place);
+    world.acknowledged.push(place);
     assert_eq!(world.finish(), Err(Violation::AcknowledgedLost { place, found: None }));
     let mut world = ended();
     let place = LogId::new(9, 3);
-    add(&mut world, 0, Ask::Put(77), Told::Done, place);
+    world.acknowledged.push(place);
     assert!(matches!(world.finish(), Err(Violation::AcknowledgedLost { found: Some(_), .. })));
 }
 
 #[test]
 fn a_value_that_nobody_wrote() {
     let mut world = ended();
-    add(&mut world, 1, Ask::Get, Told::Got(Some(77)), LogId::ZERO);
+    let moment = world.moment;
+    let history = &mut world.system.history;
+    let operation = history.invoke(9, 1, Ask::Get, moment + 1);
+    history.answer(operation, Told::Got(Some(77)), LogId::ZERO, moment + 2);
     assert!(matches!(world.finish(), Err(Violation::NotLinearizable { key: 1, .. })));
 }
 
