@@ -134,11 +134,14 @@ impl Peer {
         self.commit_sent < commit && matches!(self.flow, Flow::Replicate)
     }
 
-    /// Whether a refusal of `rejected` can be about what was sent last: anything else is late.
+    /// Whether a refusal of `rejected` can be about what was sent last: anything else is late, or
+    /// comes from a disk that has forgotten what it acknowledged. Probing again at once would
+    /// bring the same refusal, as fast as the network is.
     pub(crate) fn is_current_conflict(&self, rejected: Index) -> bool {
+        let is_open = rejected > self.match_index;
         match self.flow {
-            Flow::Probe { .. } => rejected + 1 == self.next_index,
-            Flow::Replicate => rejected < self.next_index && rejected > self.match_index,
+            Flow::Probe { .. } => is_open && rejected + 1 == self.next_index,
+            Flow::Replicate => is_open && rejected < self.next_index,
             Flow::Snapshot { .. } => false,
         }
     }

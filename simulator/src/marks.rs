@@ -187,6 +187,38 @@ marks! {
     EntriesSkipped,
     /// A driver was to read entries back that were discarded meanwhile.
     ReadDiscarded,
+    /// A disk failed in a read.
+    FailedRead,
+    /// A change found no room on the disk.
+    DiskFull,
+    /// A disk took longer than it should.
+    DiskSlowed,
+    /// Synced bytes rotted.
+    Rotted,
+    /// A synced sector could not be read any more.
+    SectorUnreadable,
+    /// A write that was acknowledged turned out not to be there.
+    WriteAstray,
+    /// A log refused to open, as something synced was damaged.
+    DamageRefused,
+    /// A running node found that something synced was damaged, and halted.
+    DamageHalted,
+    /// A snapshot on a damaged disk was of no use to another node, which refused it or got nothing.
+    DamagedSnapshotRefused,
+    /// A machine was lost with its disk.
+    MachineLost,
+    /// A machine was started to take the place of one that was gone for good.
+    ReplacementStarted,
+    /// A machine that took the place of another became a voter.
+    MachineReplaced,
+    /// Too many nodes were gone for good, and the group stood still.
+    QuorumLost,
+    /// A disk forgot without a trace what it had synced.
+    Forgot,
+    /// A group fell apart after a disk had forgotten.
+    Diverged,
+    /// A node halted since it had seen two histories, after a disk had forgotten.
+    ContradictionHalted,
 }
 
 const COUNT: usize = Mark::ALL.len();

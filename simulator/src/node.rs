@@ -13,7 +13,7 @@ use crate::{
     choices::{Choices, Stream},
     clock::Clock,
     disk::SimDisk,
-    oracle::{Violation, election::View},
+    oracle::{Violation, durable::Mirror, election::View},
     profile::{SECOND, Settings},
     store::Store,
     system::{Change, KvSystem, ResponseOf, System, hash_of},
@@ -45,6 +45,33 @@ pub struct Node<S: System = KvSystem> {
     pub late: Option<WriteJob>,
     /// When it is to start again, where it was asked to stop.
     pub stopping: Option<Nanos>,
+    /// Whether it is of use.
+    pub service: Service,
+    /// Who took its place, once it was gone for good.
+    pub replacement: Option<u64>,
+    /// Its disk takes so many times as long, until then.
+    pub slow: (u64, Nanos),
+    /// What its disk will go back to.
+    pub past: Option<Box<Past>>,
+}
+
+/// Whether a machine is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// It stands by, empty, and was never started.
+    Reserve,
+    /// It runs, or is down for a while.
+    Active,
+    /// It is gone for good, or refuses to start: its id is never used again.
+    Retired,
+}
+
+/// What a disk held once, and what the oracles know of that.
+pub struct Past {
+    /// The disk.
+    pub disk: SimDisk,
+    /// What was durable on it.
+    pub mirror: Mirror,
 }
 
 /// A running process.
@@ -100,6 +127,14 @@ impl<S: System> Node<S> {
             crash_again: 0,
             late: None,
             stopping: None,
+            service: if number < settings.first_nodes() {
+                Service::Active
+            } else {
+                Service::Reserve
+            },
+            replacement: None,
+            slow: (1, 0),
+            past: None,
         }
     }
 

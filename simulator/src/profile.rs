@@ -8,8 +8,10 @@ use crate::{
     choices::{Choices, Stream},
 };
 
+mod expectation;
 mod families;
 
+pub use expectation::{DIVERGENCE, Expectation};
 pub use families::{Families, Profile};
 
 /// A microsecond, in nanoseconds.
@@ -18,6 +20,9 @@ pub const MICROSECOND: Nanos = 1_000;
 pub const MILLISECOND: Nanos = 1_000_000;
 /// A second, in nanoseconds.
 pub const SECOND: Nanos = 1_000_000_000;
+
+/// Names the draw of how many machines stand by.
+const RESERVES: u64 = 2 << 40;
 
 /// What the network does to a message where no fault is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +79,11 @@ pub struct Settings {
     pub nodes: u64,
     /// How many more there are, which may join it.
     pub spares: u64,
+    /// How many machines stand by to take the place of lost ones.
+    pub reserves: u64,
+    /// Whether damage leaves a quorum of every configuration in force undamaged, so that the others
+    /// can make good for it.
+    pub atlas: bool,
     /// See [`quorate_core::Config::election_timeout`].
     #[serde(with = "crate::file::time")]
     pub election_timeout: Nanos,
@@ -161,6 +171,8 @@ impl Settings {
         let mut settings = Settings {
             nodes,
             spares: 0,
+            reserves: 0,
+            atlas: profile != Profile::BeyondModel,
             election_timeout,
             heartbeat_interval,
             commit_notify_delay: choices.pick(on, &[2 * MILLISECOND, 0]).min(heartbeat_interval),
@@ -188,6 +200,10 @@ impl Settings {
             disk_hangs_on: false,
         };
         settings.draw_operations(choices);
+        if settings.families.damage {
+            let [more] = choices.keyed(on, RESERVES, [3]);
+            settings.reserves = (1 + more).min(MAX_NODES - settings.first_nodes());
+        }
         settings
     }
 
@@ -235,9 +251,14 @@ impl Settings {
         }
     }
 
-    /// How many nodes there are, members or not.
-    pub fn all_nodes(&self) -> u64 {
+    /// How many nodes run from the first moment on, members or not.
+    pub fn first_nodes(&self) -> u64 {
         self.nodes + self.spares
+    }
+
+    /// How many nodes there are, with those that stand by.
+    pub fn all_nodes(&self) -> u64 {
+        self.nodes + self.spares + self.reserves
     }
 
     /// The knobs of a node, counted from 0.

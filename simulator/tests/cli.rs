@@ -22,7 +22,10 @@ fn wrong_usage_is_one_clear_sentence_with_the_way_out_and_exit_code_1() {
         (&["run", "--shard", "4/4"], "they count from 0"),
         (&["run", "--shard", "slurm"], "SLURM_ARRAY_TASK_ID is not set"),
         (&["run", "--seeds", "0", "--out", "/no/such/place"], "name another file"),
-        (&["run", "--profile", "stormy"], "one of calm, swarm, crashes, network, disk"),
+        (
+            &["run", "--profile", "stormy"],
+            "one of calm, swarm, crashes, network, disk, damage, beyond-model",
+        ),
         (&["run", "--time", "5"], "write 20s, 1.5ms"),
         (&["run", "--seeds", "0", "--trace", "/no/such/place"], "name another file or -"),
         (&["replay", "/no/such/file.toml"], "cannot be read"),

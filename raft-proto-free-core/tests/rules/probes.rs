@@ -92,6 +92,30 @@ fn a_refusal_that_is_not_about_the_last_probe_changes_nothing() {
 }
 
 #[test]
+fn a_refusal_of_what_was_acknowledged_starts_no_storm() {
+    let (mut group, base, _) = elected();
+    let answer = |group: &mut Group, more: u64, outcome| {
+        let (term, round) = (group.status(1).term, group.status(1).peers[1].round + more);
+        let body = Body::AppendAnswer(AppendAnswer { round, priority: 100, outcome });
+        let message = Message { term, body };
+        let actions = group.step(1, Input::Receive { from: id(3), message });
+        actions.iter().any(|action| {
+            matches!(action, Action::Send { to, .. } if *to == id(3))
+                || matches!(action, Action::ReadLog { .. })
+        })
+    };
+    answer(&mut group, 1, AppendOutcome::Matched { index: base + 1 });
+    group.step(1, Input::PeerUnreachable { peer: id(3) });
+    group.pass(20);
+    // A disk that lost what it had acknowledged: no log agrees with what it says now.
+    let refusal = AppendOutcome::Conflict { rejected: base + 1, hint: LogId::new(1, 1) };
+    answer(&mut group, 1, refusal);
+    for _ in 0..5 {
+        assert!(!answer(&mut group, 0, refusal), "the next round will ask again");
+    }
+}
+
+#[test]
 fn whoever_is_known_to_hold_the_base_needs_no_snapshot() {
     let (mut group, base, _) = elected();
     let term = group.status(1).term;

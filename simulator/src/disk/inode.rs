@@ -1,8 +1,8 @@
 //! One file's contents: as the process sees them, and as they survive a power loss.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
-use super::SECTOR_BYTES;
+use super::{SECTOR_BYTES, damage::Astray};
 use crate::choices::Chance;
 
 /// What a power loss did to a file.
@@ -17,8 +17,8 @@ pub(super) struct Loss {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inode {
-    cached: Vec<u8>,
-    durable: Vec<u8>,
+    pub(super) cached: Vec<u8>,
+    pub(super) durable: Vec<u8>,
     /// Sectors written since the last sync, in the order of the writes; they may overlap.
     dirty: Vec<Range<u64>>,
     /// What sectors held that were written again before a sync.
@@ -29,9 +29,15 @@ pub(super) struct Inode {
     left_behind: bool,
     /// The file was cut to this length since the last sync.
     cut: Option<u64>,
+    /// Whether the page cache has what the disk has no more.
+    pub(super) hides_damage: bool,
+    /// Sectors that cannot be read.
+    pub(super) unreadable: BTreeSet<u64>,
+    /// A write that will turn out not to be there.
+    pub(super) astray: Option<Astray>,
 }
 
-fn sectors(offset: u64, len: usize) -> Range<u64> {
+pub(super) fn sectors(offset: u64, len: usize) -> Range<u64> {
     let size = SECTOR_BYTES as u64;
     offset / size..(offset + len as u64).div_ceil(size)
 }
@@ -57,6 +63,7 @@ impl Inode {
         if data.is_empty() {
             return;
         }
+        self.follow(offset);
         let touched = sectors(offset, data.len());
         self.save_older(&touched);
         put(&mut self.cached, offset as usize, data);
@@ -75,7 +82,14 @@ impl Inode {
             });
             self.older.retain(|(sector, _)| *sector < end);
             self.stale.retain(|sector| *sector < end);
+            self.unreadable.retain(|sector| *sector < end);
+            // Nothing will be written behind it any more.
+            self.astray = None;
         }
+    }
+
+    pub(super) fn is_dirty_at(&self, sector: u64) -> bool {
+        self.dirty.iter().any(|range| range.contains(&sector))
     }
 
     fn save_older(&mut self, touched: &Range<u64>) {
@@ -128,10 +142,11 @@ impl Inode {
 
     /// The process is gone; pages that were taken for clean may be read from the disk again.
     pub(super) fn outlive_process(&mut self, chance: &mut Chance) -> u64 {
+        self.astray = None;
         self.left_behind |= self.is_dirty();
         let mut dropped = 0;
         for sector in std::mem::take(&mut self.stale) {
-            if chance.below(2) == 1 && !self.dirty.iter().any(|range| range.contains(&sector)) {
+            if chance.below(2) == 1 && !self.is_dirty_at(sector) {
                 let len = self.cached.len();
                 let start = sector as usize * SECTOR_BYTES;
                 let end = (start + SECTOR_BYTES).min(len);
@@ -146,6 +161,10 @@ impl Inode {
     /// Of the sectors that were not synced, an arbitrary part survives.
     pub(super) fn lose_power(&mut self, chance: &mut Chance) -> Loss {
         let left_behind = std::mem::take(&mut self.left_behind);
+        self.astray = None;
+        if std::mem::take(&mut self.hides_damage) {
+            self.forget_clean();
+        }
         let mut loss = Loss { left_behind, ..Loss::default() };
         if self.dirty.is_empty() && self.stale.is_empty() && self.cut.is_none() {
             return loss;
@@ -181,6 +200,15 @@ impl Inode {
         self.stale.clear();
         self.cached.clone_from(&self.durable);
         loss
+    }
+
+    /// What the page cache holds and nobody wrote since the last sync is read from the disk again.
+    fn forget_clean(&mut self) {
+        for sector in 0..sectors(0, self.cached.len()).end {
+            if !self.is_dirty_at(sector) {
+                copy_within(&self.durable, &mut self.cached, sector);
+            }
+        }
     }
 
     fn keep_older(&mut self, sector: u64, chance: &mut Chance) -> bool {
@@ -222,6 +250,7 @@ fn put(to: &mut Vec<u8>, start: usize, bytes: &[u8]) {
 fn copy_within(from: &[u8], to: &mut [u8], sector: u64) {
     let bytes = sector_of(from, sector);
     let start = sector as usize * SECTOR_BYTES;
-    let len = bytes.len().min(to.len().saturating_sub(start));
+    let start = start.min(to.len());
+    let len = bytes.len().min(to.len() - start);
     to[start..start + len].copy_from_slice(&bytes[..len]);
 }

@@ -4,6 +4,8 @@
 //! part: sector by sector for data, and for the directory any set of operations in which none is
 //! missing that another one of the same name builds upon.
 
+mod counters;
+mod damage;
 mod inode;
 mod state;
 
@@ -14,7 +16,8 @@ use std::{
 
 use quorate_wal::{Disk, DiskFile};
 
-pub use state::DiskCounters;
+pub use counters::DiskCounters;
+pub use damage::Damage;
 use state::State;
 
 /// What a sector holds, in bytes: what a disk writes as a whole or not at all.
@@ -65,6 +68,44 @@ impl SimDisk {
     /// failed sync leaves an unknown part durable and takes the rest for clean.
     pub fn fail_after(&self, after: u64, chance: u64) {
         lock(&self.state).arm_failure(after, chance);
+    }
+
+    /// The read that comes `after` others from now fails with an I/O error.
+    pub fn fail_read_after(&self, after: u64) {
+        lock(&self.state).arm_read_failure(after);
+    }
+
+    /// There is room for `left` more bytes from now on; none is room for any number of them.
+    pub fn limit(&self, left: Option<u64>) {
+        lock(&self.state).limit(left);
+    }
+
+    /// How many more bytes there is room for; `u64::MAX` where there is no limit.
+    pub fn space_left_bytes(&self) -> u64 {
+        lock(&self.state).space_left()
+    }
+
+    /// Damages something that is synced, or a write that is yet to come. False where there is
+    /// nothing to damage, or the disk was damaged before: the log promises to notice what is
+    /// damaged once, not what a second damage hides.
+    pub fn damage(&self, damage: Damage, chance: u64) -> bool {
+        lock(&self.state).damage(damage, chance)
+    }
+
+    /// Whether damage was done, or is to be done to a write that is yet to come.
+    pub fn is_doomed(&self) -> bool {
+        lock(&self.state).damage.is_some()
+    }
+
+    /// Whether something that was synced is not there any more as it was written.
+    pub fn is_damaged(&self) -> bool {
+        lock(&self.state).is_damaged()
+    }
+
+    /// The disk is what `other` is, from now on; handles to its files are dead.
+    pub fn become_copy_of(&self, other: &SimDisk) {
+        let other = lock(&other.state).clone();
+        lock(&self.state).replace_by(other);
     }
 
     /// Neither stop nor failure is to come any more.
@@ -131,7 +172,7 @@ impl Disk for SimDisk {
     }
 
     fn space_left(&self) -> io::Result<u64> {
-        Ok(u64::MAX)
+        Ok(self.space_left_bytes())
     }
 }
 

@@ -5,53 +5,8 @@ use std::{
     io,
 };
 
-use super::{SECTOR_BYTES, inode::Inode};
+use super::{DiskCounters, SECTOR_BYTES, damage::Damage, inode::Inode};
 use crate::choices::Chance;
-
-/// What has been done on a disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DiskCounters {
-    /// Writes to files.
-    pub writes: u64,
-    /// Bytes written to files.
-    pub written_bytes: u64,
-    /// Files cut short.
-    pub trims: u64,
-    /// Syncs of files that had something to sync.
-    pub syncs: u64,
-    /// Syncs of the directory that had something to sync.
-    pub dir_syncs: u64,
-    /// Files created.
-    pub creates: u64,
-    /// Files renamed.
-    pub renames: u64,
-    /// Files removed.
-    pub removes: u64,
-    /// Times the process stopped within a write.
-    pub stops_in_write: u64,
-    /// Times the process stopped within a sync.
-    pub stops_in_sync: u64,
-    /// Times the process stopped within a change of the directory.
-    pub stops_in_directory: u64,
-    /// Writes that failed with an I/O error.
-    pub failed_writes: u64,
-    /// Syncs that failed with an I/O error.
-    pub failed_syncs: u64,
-    /// Pages that a failed sync took for clean and that were dropped later.
-    pub dropped_pages: u64,
-    /// Times the process was killed with unsynced data.
-    pub killed_unsynced: u64,
-    /// Sectors lost in power losses.
-    pub lost_sectors: u64,
-    /// Power losses that kept some sectors of a file and lost others.
-    pub torn: u64,
-    /// Sectors that fell back to an earlier unsynced version.
-    pub older_sectors: u64,
-    /// Operations on the directory lost in power losses.
-    pub lost_dir_ops: u64,
-    /// Power losses that took what an earlier process had left in the page cache.
-    pub lost_after_kill: u64,
-}
 
 #[derive(Clone, Debug)]
 enum DirOp {
@@ -126,9 +81,16 @@ pub(super) struct State {
     nameless: Vec<u64>,
     stop: Option<Armed>,
     failure: Option<Armed>,
+    read_failure: Option<Armed>,
     stopped: bool,
     /// Whether an operation of this life failed.
     failed: bool,
+    /// How many bytes all files may have together.
+    capacity: Option<u64>,
+    /// Damage to come, or that has come: a disk is damaged once.
+    pub(super) damage: Option<Damage>,
+    /// The write that will go astray is yet to come.
+    astray: Option<Chance>,
 }
 
 fn stopped() -> io::Error {
@@ -137,6 +99,10 @@ fn stopped() -> io::Error {
 
 fn failed() -> io::Error {
     io::Error::other("simulated I/O error")
+}
+
+fn full() -> io::Error {
+    io::Error::from(io::ErrorKind::StorageFull)
 }
 
 fn not_found(name: &str) -> io::Error {
@@ -152,10 +118,77 @@ impl State {
         self.failure = Some(Armed { after, chance });
     }
 
+    pub(super) fn arm_read_failure(&mut self, after: u64) {
+        self.read_failure = Some(Armed { after, chance: 0 });
+    }
+
     /// Neither stop nor failure is to come any more.
     pub(super) fn disarm(&mut self) {
         self.stop = None;
         self.failure = None;
+        self.read_failure = None;
+    }
+
+    /// There is room for `left` more bytes, or for any number of them.
+    pub(super) fn limit(&mut self, left: Option<u64>) {
+        self.capacity = left.map(|left| self.used() + left);
+    }
+
+    fn used(&self) -> u64 {
+        self.directory.values().filter_map(|inode| self.inodes.get(inode)).map(Inode::len).sum()
+    }
+
+    pub(super) fn space_left(&self) -> u64 {
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
+    }
+
+    /// An error, where there is no room for `more` bytes.
+    fn fit(&mut self, more: u64) -> io::Result<()> {
+        if self.capacity.is_none() || self.space_left() >= more {
+            return Ok(());
+        }
+        self.counters.full += 1;
+        self.failed = true;
+        Err(full())
+    }
+
+    /// Damages something that is synced, or a write that is yet to come; false where there is
+    /// nothing to damage, or something was before.
+    pub(super) fn damage(&mut self, damage: Damage, chance: u64) -> bool {
+        if self.damage.is_some() {
+            return false;
+        }
+        let mut chance = Chance::new(chance);
+        if damage.waits_for_a_write() {
+            self.damage = Some(damage);
+            self.astray = Some(chance);
+            return true;
+        }
+        // Each file is as likely as any other: a snapshot is small beside a log.
+        let sectors = |inode| self.inodes.get(inode).map(Inode::written_sectors);
+        let files =
+            self.durable_directory.values().filter_map(|file| Some((*file, sectors(file)?)));
+        let files: Vec<(u64, Vec<u64>)> =
+            files.filter(|(_, sectors)| !sectors.is_empty()).collect();
+        let Some((file, sectors)) = files.get(chance.below(files.len() as u64) as usize) else {
+            return false;
+        };
+        let sector = sectors[chance.below(sectors.len() as u64) as usize];
+        let Some(inode) = self.inodes.get_mut(file) else { return false };
+        inode.damage(sector, damage, &mut chance);
+        self.damage = Some(damage);
+        *if damage == Damage::Latent {
+            &mut self.counters.unreadable
+        } else {
+            &mut self.counters.rotted
+        } += 1;
+        true
+    }
+
+    /// Whether something that was synced is not there any more as it was written.
+    pub(super) fn is_damaged(&self) -> bool {
+        let DiskCounters { rotted, unreadable, astray, .. } = self.counters;
+        rotted + unreadable + astray > 0
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -213,6 +246,7 @@ impl State {
         if self.directory.contains_key(name) {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{name} exists")));
         }
+        self.fit(1)?;
         let inode = self.next_inode;
         self.change_directory(DirOp::Create(name.to_owned(), inode))?;
         self.next_inode += 1;
@@ -278,6 +312,12 @@ impl State {
         offset: u64,
     ) -> io::Result<()> {
         self.alive(life)?;
+        let is_unreadable = self.inode(inode)?.is_unreadable(offset, buffer.len());
+        if is_unreadable || Armed::count_down(&mut self.read_failure).is_some() {
+            self.counters.failed_reads += 1;
+            self.failed = true;
+            return Err(failed());
+        }
         let end = || io::Error::new(io::ErrorKind::UnexpectedEof, "read beyond the file's end");
         self.inode(inode)?.read(buffer, offset).ok_or_else(end)
     }
@@ -296,14 +336,29 @@ impl State {
             self.inode(inode)?.write(&data[..part.min(data.len())], offset);
             return Err(stopped());
         }
-        if Armed::count_down(&mut self.failure).is_some() {
+        if Armed::count_down(&mut self.failure).is_some()
+            || !self.inode(inode)?.rewrite(offset, data.len())
+        {
             self.counters.failed_writes += 1;
             self.failed = true;
             return Err(failed());
         }
+        let end = offset + data.len() as u64;
+        let more = end.saturating_sub(self.inode(inode)?.len());
+        self.fit(more)?;
         self.counters.writes += 1;
         self.counters.written_bytes += data.len() as u64;
+        self.lead_astray(inode, data, offset)?;
         self.inode(inode)?.write(data, offset);
+        Ok(())
+    }
+
+    /// The write that is about to be made may be the one that will go astray.
+    fn lead_astray(&mut self, inode: u64, data: &[u8], offset: u64) -> io::Result<()> {
+        let Some(damage) = self.damage else { return Ok(()) };
+        if let Some(mut chance) = self.astray.take_if(|_| Inode::can_go_astray(data, offset)) {
+            self.inode(inode)?.lead_astray(data, offset, damage, &mut chance);
+        }
         Ok(())
     }
 
@@ -328,16 +383,16 @@ impl State {
             self.inode(inode)?.fail_sync(&mut chance);
             return Err(failed());
         }
-        if self.inode(inode)?.sync() > 0 {
-            self.counters.syncs += 1;
-        }
+        let file = self.inode(inode)?;
+        let (is_changed, shows) = (file.sync() > 0, file.show_astray());
+        self.counters.syncs += u64::from(is_changed);
+        self.counters.astray += u64::from(shows);
         Ok(())
     }
 
     fn end_life(&mut self) {
         self.life += 1;
-        self.stop = None;
-        self.failure = None;
+        self.disarm();
         self.stopped = false;
         self.failed = false;
     }
@@ -381,6 +436,12 @@ impl State {
         }
         self.directory.clone_from(&self.durable_directory);
         self.drop_unreachable();
+    }
+
+    /// Takes over what another disk holds; what was counted stays.
+    pub(super) fn replace_by(&mut self, other: State) {
+        let (life, counters) = (self.life.max(other.life) + 1, self.counters);
+        *self = State { life, counters, ..other };
     }
 
     pub(super) fn contents(&self, name: &str) -> Option<Vec<u8>> {

@@ -8,13 +8,18 @@ pub(super) const NUMBERS: u64 = 1 << 32;
 const CLIENTS: u64 = 1_000;
 const MILLION: u64 = 1_000_000;
 
+fn together(settings: &Settings) -> u64 {
+    settings.nodes.saturating_add(settings.spares).saturating_add(settings.reserves)
+}
+
 /// Whether a world can have these settings.
 pub(super) fn settings(settings: &Settings) -> Result<(), String> {
     let (link, workload) = (&settings.link, &settings.workload);
     let ranges = [
         ("nodes", settings.nodes, 1, MAX_NODES),
         ("spares", settings.spares, 0, MAX_NODES),
-        ("nodes and spares together", settings.nodes.saturating_add(settings.spares), 1, MAX_NODES),
+        ("reserves", settings.reserves, 0, MAX_NODES),
+        ("nodes, spares and reserves together", together(settings), 1, MAX_NODES),
         ("priority-step", settings.priority_step, 0, 10),
         ("part-bytes", settings.part_bytes, 1, 1 << 30),
         ("segment-bytes", settings.segment_bytes, 1 << 10, 1 << 30),

@@ -5,7 +5,13 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{Wrong, words::Word};
-use crate::plan::{Fault, Pattern, Planned, Split, Target, When, Wish};
+use crate::{
+    disk::Damage,
+    plan::{Fault, Pattern, Planned, Split, Target, When, Wish},
+};
+
+/// A disk that is slower than this does nothing within a run.
+const TIMES_MAX: u64 = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -21,6 +27,12 @@ enum Kind {
     ClockJump,
     DiskStall,
     DiskFailure,
+    DiskReadFailure,
+    DiskFull,
+    DiskSlow,
+    DiskDamage,
+    DiskAmnesia,
+    MachineLoss,
     DiskNearlyFull,
     MembershipChange,
     LeadershipTransfer,
@@ -68,6 +80,10 @@ pub(super) struct RawFault {
     ppm: Option<i64>,
     by: Option<Word<i64>>,
     after_changes: Option<u64>,
+    after_reads: Option<u64>,
+    bytes_left: Option<u64>,
+    times: Option<u64>,
+    damage: Option<Damage>,
     change: Option<Change>,
     node: Option<u64>,
     old: Option<u64>,
@@ -117,6 +133,10 @@ impl From<&Planned> for RawFault {
             ppm: None,
             by: None,
             after_changes: None,
+            after_reads: None,
+            bytes_left: None,
+            times: None,
+            damage: None,
             change: None,
             node: None,
             old: None,
@@ -174,6 +194,12 @@ impl RawFault {
                 self.after_changes = Some(after);
                 Kind::DiskFailure
             }
+            Fault::FailRead { after } => (Kind::DiskReadFailure, self.after_reads = Some(after)).0,
+            Fault::FullDisk { left } => (Kind::DiskFull, self.bytes_left = Some(left)).0,
+            Fault::SlowDisk { times } => (Kind::DiskSlow, self.times = Some(times)).0,
+            Fault::Damage(damage) => (Kind::DiskDamage, self.damage = Some(damage)).0,
+            Fault::Amnesia => Kind::DiskAmnesia,
+            Fault::LoseMachine => Kind::MachineLoss,
             Fault::LowSpace => Kind::DiskNearlyFull,
             Fault::Members(wish) => {
                 self.describe_wish(wish);
@@ -249,6 +275,10 @@ impl RawFault {
             ("ppm", self.ppm.is_some()),
             ("by", self.by.is_some()),
             ("after-changes", self.after_changes.is_some()),
+            ("after-reads", self.after_reads.is_some()),
+            ("bytes-left", self.bytes_left.is_some()),
+            ("times", self.times.is_some()),
+            ("damage", self.damage.is_some()),
             ("change", self.change.is_some()),
             ("node", self.node.is_some()),
             ("old", self.old.is_some()),
@@ -298,6 +328,14 @@ impl RawFault {
             Kind::DiskFailure => {
                 Fault::FailDisk { after: needed("after-changes", self.after_changes)? }
             }
+            Kind::DiskReadFailure => {
+                Fault::FailRead { after: needed("after-reads", self.after_reads)? }
+            }
+            Kind::DiskFull => Fault::FullDisk { left: needed("bytes-left", self.bytes_left)? },
+            Kind::DiskSlow => Fault::SlowDisk { times: self.read_times()? },
+            Kind::DiskDamage => Fault::Damage(needed("damage", self.damage)?),
+            Kind::DiskAmnesia => Fault::Amnesia,
+            Kind::MachineLoss => Fault::LoseMachine,
             Kind::DiskNearlyFull => Fault::LowSpace,
             Kind::MembershipChange => Fault::Members(self.wish()?),
             Kind::LeadershipTransfer => Fault::Transfer(self.to),
@@ -306,6 +344,13 @@ impl RawFault {
             Kind::Snapshot => Fault::Snapshot,
             Kind::StateMachineDamage => Fault::DamagedMachine,
         })
+    }
+
+    fn read_times(&self) -> Result<u64, String> {
+        match needed("times", self.times)? {
+            times @ 1..=TIMES_MAX => Ok(times),
+            times => Err(format!("times is {times}: 1 to {TIMES_MAX} are possible")),
+        }
     }
 
     fn read_split(&self) -> Result<Split, String> {

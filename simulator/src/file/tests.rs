@@ -83,6 +83,8 @@ fn what_is_wrong_is_named_with_its_place_and_what_is_allowed() {
         ("kind = \"kill\"", "kind = \"maim\"", "line", "`power-loss`"),
         ("kind = \"kill\"", "kind = \"partition\"", "line", "needs `split`"),
         ("kind = \"kill\"", "kind = \"kill\"\nto = 3", "line", "`to` does not belong"),
+        ("kind = \"kill\"", "kind = \"disk-damage\"", "line", "needs `damage`"),
+        ("kind = \"kill\"", "kind = \"disk-slow\"\ntimes = 0", "line", "1 to 1000000 are possible"),
         ("nodes = ", "nodes = 1", "line", "1 to 8 are possible"),
         ("election-timeout = \"", "election-timeout = \"x", "line", "write 20s"),
     ];

@@ -74,15 +74,38 @@ const LEASES: [Mark; 6] = [
     Mark::LeaderDeposed,
 ];
 
+/// Damage that is noticed, and a machine that takes the place of another.
+const DAMAGE: [Mark; 9] = [
+    Mark::Rotted,
+    Mark::SectorUnreadable,
+    Mark::WriteAstray,
+    Mark::FailedRead,
+    Mark::DamageRefused,
+    Mark::DamageHalted,
+    Mark::MachineLost,
+    Mark::ReplacementStarted,
+    Mark::MachineReplaced,
+];
+
+/// That nodes stop aloud, and that a disk which forgets has an effect.
+const BEYOND: [Mark; 4] =
+    [Mark::DamageRefused, Mark::DamageHalted, Mark::QuorumLost, Mark::Diverged];
+
+/// Within the model there is always a quorum, and no disk forgets without a trace.
+const BEYOND_ONLY: [Mark; 4] =
+    [Mark::QuorumLost, Mark::Forgot, Mark::Diverged, Mark::ContradictionHalted];
+
 /// A log that never writes a sector twice before it syncs has no earlier versions of it; and one whose
 /// group commits are one record never finds a part of one. And it takes a snapshot within the moment of
-/// an install or of a read to bring a driver on these ways of its own.
-const OPTIONAL: [Mark; 5] = [
+/// an install or of a read to bring a driver on these ways of its own; and a rotten snapshot, its node in
+/// the lead, and somebody who lags that far, for it to be refused.
+const OPTIONAL: [Mark; 6] = [
     Mark::OlderSector,
     Mark::PartOfGroupRecovered,
     Mark::InstallGone,
     Mark::EntriesSkipped,
     Mark::ReadDiscarded,
+    Mark::DamagedSnapshotRefused,
 ];
 
 impl Profile {
@@ -91,12 +114,15 @@ impl Profile {
         let (from_seeds, marks) = match self {
             Profile::Calm => (100, CALM.to_vec()),
             Profile::Swarm => {
-                let is_due = |mark: &Mark| !OPTIONAL.contains(mark);
+                let spared = [OPTIONAL.as_slice(), &BEYOND_ONLY].concat();
+                let is_due = |mark: &Mark| !spared.contains(mark);
                 (500, Mark::ALL.iter().copied().filter(is_due).collect())
             }
             Profile::Crashes => (200, [CALM.as_slice(), &CRASHES].concat()),
             Profile::Network => (200, [CALM.as_slice(), &NETWORK].concat()),
             Profile::Disk => (200, [CALM.as_slice(), &DISK].concat()),
+            Profile::Damage => (200, DAMAGE.to_vec()),
+            Profile::BeyondModel => (100, BEYOND.to_vec()),
             Profile::Members => (200, [CALM.as_slice(), &MEMBERS].concat()),
             Profile::Leases => (200, [CALM.as_slice(), &LEASES].concat()),
         };

@@ -82,6 +82,13 @@ impl Mirror {
         self.log.len() as Index
     }
 
+    /// Whether it is the same as `other`, or less: nothing is lost where the one becomes the other.
+    pub fn holds_no_more_than(&self, other: &Mirror) -> bool {
+        let is_part = other.log.starts_with(&self.log);
+        let same = (self.hard_state, self.snapshot) == (other.hard_state, other.snapshot);
+        is_part && same
+    }
+
     /// The chain through `index` once all pending writes are done.
     fn chain_before(&self, index: Index) -> u64 {
         let Some(at) = index.checked_sub(1).filter(|at| *at > 0) else { return 0 };

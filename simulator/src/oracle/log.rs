@@ -131,6 +131,14 @@ impl Logs {
             .map(|((at, _), members)| (*at, members))
     }
 
+    /// The configurations that may decide: the newest committed one, and all that stand behind it.
+    pub fn in_force(&self) -> impl Iterator<Item = &Configuration> {
+        let newest = self.committed_configurations(0, Index::MAX - 1).next();
+        let behind = self.configurations.range((self.last_committed() + 1, 0)..);
+        let newest = newest.map(|(_, members)| members);
+        newest.into_iter().chain(behind.map(|(_, members)| members)).map(|members| &**members)
+    }
+
     /// A node names a snapshot: it stands for committed entries, and has their members.
     ///
     /// # Errors

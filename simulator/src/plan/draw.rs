@@ -2,7 +2,7 @@
 
 use quorate_core::Nanos;
 
-use super::{Fault, Pattern, Plan, Planned, Split, Target, When, operations};
+use super::{Fault, Pattern, Plan, Planned, Split, Target, When, operations, storage};
 use crate::{
     choices::{Choices, Stream},
     profile::{MICROSECOND, MILLISECOND, Profile, Settings},
@@ -27,6 +27,8 @@ impl Plan {
             Profile::Crashes
             | Profile::Network
             | Profile::Disk
+            | Profile::Damage
+            | Profile::BeyondModel
             | Profile::Members
             | Profile::Leases => 2,
         };
@@ -52,6 +54,7 @@ impl Plan {
             plan.faults.extend((0..count).map(|_| disk(choices, settings)));
         }
         operations::draw(choices, settings, busy.max(1), &mut plan.faults);
+        storage::draw(choices, settings, busy.max(1), &mut plan.faults);
         for (number, fault) in plan.faults.iter_mut().enumerate() {
             [fault.chance] = choices.keyed(ON, number as u64, [CHANCES]);
         }

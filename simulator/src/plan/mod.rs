@@ -2,6 +2,7 @@
 
 mod draw;
 mod operations;
+mod storage;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use quorate_core::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    disk::Damage,
     duration,
     profile::{MICROSECOND, SECOND},
 };
@@ -188,6 +190,31 @@ pub enum Fault {
         /// How many changes succeed before.
         after: u64,
     },
+    /// One of the next reads of the disk fails; the node is started again after a while.
+    FailRead {
+        /// How many reads succeed before.
+        after: u64,
+    },
+    /// The disk is full, but for so many bytes; a node that finds no room stops until there is
+    /// some.
+    FullDisk {
+        /// How many bytes there is room for.
+        left: u64,
+    },
+    /// Whatever the disk does takes so many times as long.
+    SlowDisk {
+        /// How many times.
+        times: u64,
+    },
+    /// Something that the disk holds durably is damaged, and stays so. Where the atlas is kept,
+    /// only if a quorum of undamaged disks is left.
+    Damage(Damage),
+    /// The machine is lost with its disk; another one takes its place, under a new id. Where the
+    /// atlas is kept, only if a quorum is left.
+    LoseMachine,
+    /// The power fails at the end of the duration, and the disk forgets what was synced meanwhile;
+    /// or all that was ever synced. The node goes on under its old id. Beyond every model.
+    Amnesia,
     /// Somebody asks the target for other members.
     Members(Wish),
     /// Somebody asks the target to hand the leadership over: to this node, or to anyone.
@@ -208,7 +235,7 @@ impl Fault {
     /// Whether it ends a process.
     pub fn is_crash(&self) -> bool {
         match self {
-            Fault::Kill | Fault::PowerLoss | Fault::KillThenPowerLoss => true,
+            Fault::Kill | Fault::PowerLoss | Fault::KillThenPowerLoss | Fault::LoseMachine => true,
             Fault::Pause
             | Fault::Partition(_)
             | Fault::Lossy { .. }
@@ -217,6 +244,11 @@ impl Fault {
             | Fault::Jump { .. }
             | Fault::StallDisk
             | Fault::FailDisk { .. }
+            | Fault::FailRead { .. }
+            | Fault::FullDisk { .. }
+            | Fault::SlowDisk { .. }
+            | Fault::Damage(_)
+            | Fault::Amnesia
             | Fault::Members(_)
             | Fault::Transfer(_)
             | Fault::Stop

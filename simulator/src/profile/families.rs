@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::choices::{Choices, Stream};
 
+/// Names the draws of what disks and machines may lose.
+const STORAGE: u64 = 1 << 40;
+
 /// Which kinds of trouble a run may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -17,6 +20,10 @@ pub enum Profile {
     Network,
     /// Crashes and failing, stalling disks.
     Disk,
+    /// Disks that lose what was synced and machines that are lost, so that a quorum can repair it.
+    Damage,
+    /// The same on any number of nodes, and disks that forget without a trace.
+    BeyondModel,
     /// Changes of members, hand-overs and snapshots, with crashes and partitions around them.
     Members,
     /// Lease reads, with clocks that drift and leaders that are cut off or hand over.
@@ -25,12 +32,14 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Profile; 7] = [
+    pub const ALL: [Profile; 9] = [
         Profile::Calm,
         Profile::Swarm,
         Profile::Crashes,
         Profile::Network,
         Profile::Disk,
+        Profile::Damage,
+        Profile::BeyondModel,
         Profile::Members,
         Profile::Leases,
     ];
@@ -43,6 +52,8 @@ impl Profile {
             Profile::Crashes => "crashes",
             Profile::Network => "network",
             Profile::Disk => "disk",
+            Profile::Damage => "damage",
+            Profile::BeyondModel => "beyond-model",
             Profile::Members => "members",
             Profile::Leases => "leases",
         }
@@ -54,23 +65,50 @@ impl Profile {
     }
 
     pub(super) fn families(self, choices: &mut Choices) -> Families {
+        let families = self.drawn_families(choices);
+        self.with_storage(choices, families)
+    }
+
+    /// What became known later is drawn by a key, so that it shifts nothing.
+    fn with_storage(self, choices: &mut Choices, families: Families) -> Families {
+        let on = Stream::Configuration;
+        let [strain, damage, amnesia] =
+            choices.keyed(on, STORAGE, [2, 2, 4]).map(|drawn| drawn > 0);
+        match self {
+            Profile::Swarm => Families { strain, damage, ..families },
+            Profile::Disk => Families { strain, ..families },
+            Profile::Damage => Families { strain, damage: true, ..families },
+            // Mostly damage alone: what a disk forgets without a trace may break anything.
+            Profile::BeyondModel => Families { damage: true, amnesia: !amnesia, ..families },
+            Profile::Calm
+            | Profile::Crashes
+            | Profile::Network
+            | Profile::Members
+            | Profile::Leases => families,
+        }
+    }
+
+    fn drawn_families(self, choices: &mut Choices) -> Families {
         let mut draw = || choices.draw(Stream::Configuration, 2) == 1;
         match self {
             Profile::Calm => Families::default(),
-            Profile::Swarm => Families {
+            Profile::Swarm => Families::any(draw),
+            Profile::Damage => Families {
                 crashes: draw(),
                 triggers: draw(),
                 partitions: draw(),
-                cuts: draw(),
-                links: draw(),
-                clocks: draw(),
-                pauses: draw(),
                 disks: draw(),
                 snapshots: draw(),
                 members: draw(),
                 transfers: draw(),
-                leases: draw(),
-                hosts: draw(),
+                ..Families::default()
+            },
+            Profile::BeyondModel => Families {
+                crashes: draw(),
+                triggers: draw(),
+                partitions: draw(),
+                snapshots: draw(),
+                ..Families::default()
             },
             Profile::Crashes => Families { crashes: draw(), triggers: true, ..Families::default() },
             Profile::Network => {
@@ -132,4 +170,32 @@ pub struct Families {
     pub leases: bool,
     /// What hosts do besides: silence, graceful stops, little space, priorities.
     pub hosts: bool,
+    /// Disks that are full, slow, or fail to read for a while.
+    pub strain: bool,
+    /// Disks that lose what was synced, and machines that are lost.
+    pub damage: bool,
+    /// Disks that forget without a trace.
+    pub amnesia: bool,
+}
+
+impl Families {
+    /// Each of them as it is drawn, but for what is drawn by a key.
+    fn any(mut draw: impl FnMut() -> bool) -> Families {
+        Families {
+            crashes: draw(),
+            triggers: draw(),
+            partitions: draw(),
+            cuts: draw(),
+            links: draw(),
+            clocks: draw(),
+            pauses: draw(),
+            disks: draw(),
+            snapshots: draw(),
+            members: draw(),
+            transfers: draw(),
+            leases: draw(),
+            hosts: draw(),
+            ..Families::default()
+        }
+    }
 }

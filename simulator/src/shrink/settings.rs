@@ -11,7 +11,7 @@ type Benign = fn(&mut Settings);
 
 /// What does not change what a violation means: clocks within the bound that nodes know, and who
 /// may read under a lease, stay as they are.
-const BENIGN: [Benign; 26] = [
+const BENIGN: [Benign; 27] = [
     |s| s.link.drop_ppm = 0,
     |s| s.link.duplicate_ppm = 0,
     |s| s.link.late_ppm = 0,
@@ -37,6 +37,7 @@ const BENIGN: [Benign; 26] = [
     |s| s.transfer_timeout = s.election_timeout,
     |s| s.write_stall_limit = 5 * SECOND,
     |s| s.disk_hangs_on = false,
+    |s| s.reserves = 0,
     |s| s.families = Families { leases: s.families.leases, ..Families::default() },
 ];
 

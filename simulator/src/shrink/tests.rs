@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::{
+    disk::Damage,
     oracle::Property,
+    plan::{Fault, Planned, Target, When},
     profile::{MICROSECOND, Profile, SECOND},
     run::{Options, replay},
     world::Recipe,
@@ -59,6 +61,20 @@ fn a_budget_ends_it_with_what_there_is() {
     let found = shrink(drifting(), limits).expect("the case fails");
     assert!(found.cut);
     assert_eq!((found.before, found.tries), (found.after, 0));
+}
+
+#[test]
+fn damage_and_machines_that_stand_by_go_where_they_are_not_needed() {
+    let mut case = stuck();
+    case.settings.reserves = 1;
+    let faults = [Fault::Damage(Damage::Sector), Fault::LoseMachine, Fault::SlowDisk { times: 9 }];
+    for (fault, node) in faults.into_iter().zip(0..) {
+        let (when, target) = (When::At(100 * MICROSECOND), Target::Node(node));
+        case.plan.faults.push(Planned { when, fault, target, duration: 0, again: 0, chance: 7 });
+    }
+    let found = shrunk(case, 1);
+    assert_eq!(found.violation.property(), Property::Liveness);
+    assert_eq!((found.after.faults, found.case.settings.reserves), (0, 0));
 }
 
 #[test]

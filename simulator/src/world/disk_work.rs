@@ -45,7 +45,8 @@ impl<S: System> World<S> {
             Ok(()) => {
                 self.oracles.durable[number as usize].complete();
                 let mirror = &self.oracles.durable[number as usize];
-                if self.hash.is_multiple_of(PROBE_EVERY + mirror.last_index()) {
+                if self.hash.is_multiple_of(PROBE_EVERY + mirror.last_index()) && !disk.is_damaged()
+                {
                     probe(number, mirror, disk, &self.settings, self.hash)?;
                     self.marks.reach(Mark::DiskProbed);
                 }
@@ -59,6 +60,7 @@ impl<S: System> World<S> {
             Err(_) => {}
         }
         running.driver.write_done(job.done(result), time);
+        self.look_at_space(number);
         self.note(5, number, &[]);
         self.pump(number)
     }

@@ -42,6 +42,9 @@ pub(super) enum Event<A> {
     Operate { node: u64, planned: usize },
     WakeAll,
     SpaceBack { node: u64, life: u64 },
+    RoomBack { node: u64 },
+    Forget { node: u64, planned: usize },
+    Tend,
     LeaseClosed { node: u64, life: u64 },
     Unreachable { node: u64, life: u64, peer: u64 },
     SnapshotStep { node: u64, life: u64 },
@@ -160,6 +163,9 @@ impl<A> Event<A> {
             Event::Received { node, .. } => (27, *node),
             Event::Heal => (28, 0),
             Event::Inspect => (29, 0),
+            Event::RoomBack { node } => (30, *node),
+            Event::Forget { node, .. } => (31, *node),
+            Event::Tend => (32, 0),
         };
         kind << 32 | who
     }
@@ -201,6 +207,9 @@ impl<S: System> World<S> {
             Event::Operate { node, planned } => self.operate(node, planned),
             Event::WakeAll => self.wake_all(),
             Event::SpaceBack { node, life } => self.space_back(node, life),
+            Event::RoomBack { node } => self.room_back(node),
+            Event::Forget { node, planned } => self.forget(node, planned),
+            Event::Tend => self.tend(),
             Event::LeaseClosed { node, life } => self.lease_closed(node, life),
             Event::Unreachable { node, life, peer } => self.unreachable(node, life, peer),
             Event::SnapshotStep { node, life } => self.snapshot_step(node, life),

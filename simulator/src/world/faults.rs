@@ -121,6 +121,12 @@ impl<S: System> World<S> {
             Fault::StallDisk => {
                 node.stalled_until = node.stalled_until.max(until);
             }
+            Fault::FailRead { after } => node.disk.fail_read_after(after),
+            Fault::FullDisk { left } => self.fill_disk(number, left, until),
+            Fault::SlowDisk { times } => node.slow = (times, until),
+            Fault::Damage(damage) => self.damage(number, damage, chance),
+            Fault::LoseMachine => self.lose_machine(number, chance),
+            Fault::Amnesia => self.remember(number, planned, until, chance),
             Fault::FailDisk { after } => node.disk.fail_after(after, chance.below(u64::MAX)),
         }
     }

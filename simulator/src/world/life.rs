@@ -11,7 +11,7 @@ use crate::{
     choices::{Chance, Series, Stream},
     disk::SimDisk,
     marks::Mark,
-    node::Life,
+    node::{Life, Service},
     oracle::{Violation, durable::Mirror, election::View},
     plan::{Fault, Pattern},
     profile::{MILLISECOND, Settings},
@@ -31,6 +31,7 @@ pub(super) fn probe(
 ) -> Result<(), Violation> {
     let copy = disk.deep_copy();
     copy.lose_power(chance);
+    copy.limit(None);
     let failed = |error: String| Violation::OpenFailed { node: number, error };
     let (mut store, recovered) = store::open(&copy, NodeId::of(number + 1), settings)
         .map_err(|error| failed(error.to_string()))?;
@@ -65,11 +66,15 @@ impl<S: System> World<S> {
             self.marks.reach(Mark::StoppedInOpen);
             return self.start_failed(number);
         }
-        if opened.is_err() && node.disk.has_failed() {
-            return self.start_failed(number);
-        }
-        let failed = |error: String| Violation::OpenFailed { node: number, error };
-        let (store, recovered) = opened.map_err(|error| failed(error.to_string()))?;
+        let is_damaged = node.disk.is_damaged();
+        let (store, recovered) = match opened {
+            Ok(opened) => opened,
+            Err(error) if is_damaged => return self.refuse(number, &error),
+            Err(_) if node.disk.has_failed() => return self.start_failed(number),
+            Err(error) => {
+                return Err(Violation::OpenFailed { node: number, error: error.to_string() });
+            }
+        };
         node.disk.disarm();
         self.start_with(number, store, recovered)
     }
@@ -146,7 +151,7 @@ impl<S: System> World<S> {
     }
 
     /// The log did not open, as the disk stopped or failed: another try a little later.
-    fn start_failed(&mut self, number: u64) -> Result<(), Violation> {
+    pub(super) fn start_failed(&mut self, number: u64) -> Result<(), Violation> {
         let series = Series { kind: 1, epoch: 0 };
         let [power, chance] = self.choices.next_of(Stream::Disk(number), series, [2, u64::MAX]);
         self.tell_lead(|| What::StartFailed { node: number });
@@ -157,14 +162,14 @@ impl<S: System> World<S> {
             node.disk.kill(chance)
         }
         let lives = node.lives;
-        self.push(MILLISECOND, Event::Restart { node: number, lives });
+        self.push(self.until_next_try(number), Event::Restart { node: number, lives });
         Ok(())
     }
 
     /// The time has come to start a node again.
     pub(super) fn restart(&mut self, number: u64, lives: u64) -> Result<(), Violation> {
         let node = &self.nodes[number as usize];
-        if node.life.is_some() || node.lives != lives {
+        if node.life.is_some() || node.lives != lives || node.service != Service::Active {
             return Ok(());
         }
         let (stream, series) = (Stream::Disk(number), Series { kind: 2, epoch: 0 });

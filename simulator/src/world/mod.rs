@@ -3,6 +3,7 @@
 //! A run is a loop: take the next event, hand it to the node or client that it concerns, take what
 //! follows from it, judge it.
 
+mod atlas;
 mod clients;
 mod disk_work;
 mod events;
@@ -12,8 +13,10 @@ mod operations;
 mod outcomes;
 mod pump;
 mod recovery;
+mod replace;
 mod snapshots;
 mod stats;
+mod storage;
 mod tell;
 
 use std::{
@@ -118,6 +121,10 @@ pub struct World<S: System = KvSystem> {
     same_moment: u64,
     /// Whether the step that is being judged is an apply.
     applying: bool,
+    /// Whether somebody looks after machines that are gone.
+    tending: bool,
+    /// Whether a disk has forgotten without a trace what it had synced.
+    forgot: bool,
 }
 
 /// What a client is to do, where that is given.
@@ -206,12 +213,14 @@ impl<S: System> World<S> {
             scratch: Vec::new(),
             same_moment: 0,
             applying: false,
+            tending: false,
+            forgot: false,
         };
         world.schedule_plan();
         for client in 0..clients {
             world.schedule_next(client);
         }
-        for node in 0..world.settings.all_nodes() {
+        for node in 0..world.settings.first_nodes() {
             world.start(node)?;
         }
         Ok(world)
@@ -282,7 +291,10 @@ impl<S: System> World<S> {
         if let Some(trace) = &mut self.trace {
             trace.handle(number, at, self.stats.events);
         }
-        self.dispatch(event)?;
+        if let Err(violation) = self.dispatch(event) {
+            self.finished = self.excuses(&violation);
+            return if self.finished { Ok(false) } else { Err(violation) };
+        }
         while let Some((planned, cause)) = self.struck.pop() {
             self.strike(planned, cause);
         }

@@ -27,7 +27,7 @@ fn changes(wish: Wish, leader: u64, nodes: u64, members: &Configuration) -> Vec<
         }
         Wish::Voter(node) => vec![MemberChange::AddVoter { node: id(node) }],
         Wish::Remove(node) => vec![MemberChange::Remove { node: id(node) }],
-        Wish::RemoveLeader => vec![MemberChange::Remove { node: id(leader) }],
+        Wish::RemoveLeader => vec![MemberChange::Remove { node: NodeId::of(leader + 1) }],
         Wish::Replace { old, new } => {
             vec![MemberChange::Remove { node: id(old) }, MemberChange::AddVoter { node: id(new) }]
         }
@@ -58,12 +58,12 @@ impl<S: System> World<S> {
         if self.postponed(number, || Event::Operate { node: number, planned }) {
             return Ok(());
         }
-        self.ask(number, &fault)
+        if self.is_sound(number, &fault) { self.ask(number, &fault) } else { Ok(()) }
     }
 
     fn ask(&mut self, number: u64, fault: &Planned) -> Result<(), Violation> {
         let until = self.until(fault.duration);
-        let (request, nodes) = (self.next_request, self.settings.all_nodes());
+        let (request, nodes) = (self.next_request, self.settings.first_nodes());
         self.next_request += 1;
         let node = &mut self.nodes[number as usize];
         let (time, life_number) = (node.clock.read(self.now), node.lives);
@@ -112,12 +112,26 @@ impl<S: System> World<S> {
             | Fault::Slow { .. }
             | Fault::Drift { .. }
             | Fault::StallDisk
-            | Fault::FailDisk { .. } => return Ok(()),
+            | Fault::FailDisk { .. }
+            | Fault::FailRead { .. }
+            | Fault::FullDisk { .. }
+            | Fault::SlowDisk { .. }
+            | Fault::Damage(_)
+            | Fault::LoseMachine
+            | Fault::Amnesia => return Ok(()),
         }
         self.operated(number, request)
     }
 
-    fn operated(&mut self, number: u64, request: RequestId) -> Result<(), Violation> {
+    /// Nobody asks for members that could not make good for what is lost.
+    fn is_sound(&self, number: u64, fault: &Planned) -> bool {
+        let Fault::Members(wish) = fault.fault else { return true };
+        let Some(life) = &self.nodes[number as usize].life else { return true };
+        let changes = changes(wish, number, self.settings.first_nodes(), &life.members);
+        !self.settings.atlas || self.can_become(&life.members, &changes)
+    }
+
+    pub(super) fn operated(&mut self, number: u64, request: RequestId) -> Result<(), Violation> {
         self.note(16, number, &request.to_be_bytes());
         self.pump(number)
     }

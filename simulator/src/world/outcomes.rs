@@ -133,10 +133,27 @@ impl<S: System> World<S> {
             self.push_at(until.max(self.now + 1), Event::Restart { node: number, lives });
             return Ok(());
         }
-        if !node.disk.has_failed() {
+        if self.forgot && matches!(cause, Cause::Core(_)) {
+            // It has seen two histories: no start makes that good.
+            self.marks.reach(Mark::ContradictionHalted);
+            self.say(|_| format!("node {number} halts for good: {cause}"));
+            let chance = self.halt_chance(number);
+            self.crash(number, Fault::Kill, chance);
+            self.retire(number);
+            return Ok(());
+        }
+        let is_damaged = node.disk.is_damaged() && !matches!(cause, Cause::Core(_));
+        if !node.disk.has_failed() && !is_damaged {
             return Err(Violation::Halted { node: number, cause });
         }
+        self.marks.add(Mark::DamageHalted, u64::from(is_damaged));
+        self.say(|_| format!("node {number} halts: {cause}"));
+        let is_for_good = is_damaged && matches!(cause, Cause::Install { .. });
         self.halted(number);
+        if is_for_good {
+            // The log opens, and the snapshot that it begins with is damaged all the same.
+            self.retire(number);
+        }
         Ok(())
     }
 }

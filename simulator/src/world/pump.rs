@@ -128,7 +128,7 @@ impl<S: System> World<S> {
 
     /// Marks and triggers of a change of members.
     fn look_at_members(&mut self, number: u64, before: &Configuration, leads: bool) {
-        let spares = self.settings.nodes;
+        let (founders, first) = (self.settings.nodes, self.settings.first_nodes());
         let Some(life) = &self.nodes[number as usize].life else { return };
         let after = life.members.clone();
         if !leads {
@@ -143,9 +143,12 @@ impl<S: System> World<S> {
             let promoted = after.voters().iter().filter(caught_up).count() as u64;
             self.marks.add(Mark::LearnerPromoted, promoted);
             self.observe(Pattern::EnteredJoint, number);
-        } else if after.voters().iter().any(|id| id.get() > spares) {
-            self.marks.reach(Mark::SpareJoined);
+            return;
         }
+        let voters = || after.voters().iter().map(|id| id.get());
+        let is_spare = |id: u64| (founders + 1..=first).contains(&id);
+        self.marks.add(Mark::SpareJoined, u64::from(voters().any(is_spare)));
+        self.marks.add(Mark::MachineReplaced, u64::from(voters().any(|id| id > first)));
     }
 
     fn send_all(&mut self, number: u64) -> Result<(), Violation> {
@@ -255,6 +258,7 @@ impl<S: System> World<S> {
         {
             life.reading.push_back(job);
             let delay = self.work(number, Work::LogRead, self.settings.write_time + 1);
+            let delay = self.disk_time(number, delay);
             self.push(delay, Event::ReadDone { node: number, life: life_number });
         }
         let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
@@ -274,7 +278,7 @@ impl<S: System> World<S> {
         let before = self.trace.as_mut().map(|trace| trace.writes(number, &job));
         life.writing = Some(job);
         let spread = self.work(number, Work::Write, self.settings.write_spread + 1);
-        let delay = self.settings.write_time + spread;
+        let delay = self.disk_time(number, self.settings.write_time + spread);
         self.push(delay, Event::WriteDone { node: number, life: life_number });
         self.tell_from(before.flatten());
         self.observe(Pattern::Writing, number);

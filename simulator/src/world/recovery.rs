@@ -28,6 +28,8 @@ impl<S: System> World<S> {
         for number in 0..self.settings.all_nodes() {
             let node = &mut self.nodes[number as usize];
             node.disk.disarm();
+            node.disk.limit(None);
+            node.slow = (1, 0);
             node.clock.set_drift(self.now, 0);
             let lives = node.lives;
             if let Some(life) = &mut node.life {
@@ -56,6 +58,11 @@ impl<S: System> World<S> {
         let Some(what) = missing else {
             return if self.hung.is_some() { self.release() } else { self.finish() };
         };
+        if !self.settings.atlas && self.is_quorum_gone() {
+            self.marks.reach(Mark::QuorumLost);
+            self.say(|_| "too many nodes are gone for good".to_owned());
+            return self.finish();
+        }
         let waited = self.now - self.healed_at.unwrap_or(self.now);
         let timeouts = LIVENESS_TIMEOUTS * self.settings.election_timeout;
         if waited >= timeouts.saturating_add(self.work_left()) {
@@ -74,6 +81,9 @@ impl<S: System> World<S> {
         let is_fit = |members: &Configuration| members.voters().len() >= 3 && !members.is_joint();
         if self.settings.disk_hangs_on && self.newest_members().is_some_and(is_fit) {
             let number = self.leader();
+            if self.any_lost() && !self.can_spare(number) {
+                return;
+            }
             self.nodes[number as usize].stalled_until = Nanos::MAX;
             self.hung = Some(number);
             self.say(|_| format!("but for the disk of node {number}, which hangs"));

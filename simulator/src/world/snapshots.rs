@@ -78,7 +78,8 @@ impl<S: System> World<S> {
 
     fn next_step(&mut self, node: u64, life: u64) {
         let delay = self.work(node, Work::Snapshot, self.settings.write_spread + 1);
-        self.push(self.settings.write_time + delay, Event::SnapshotStep { node, life });
+        let delay = self.disk_time(node, self.settings.write_time + delay);
+        self.push(delay, Event::SnapshotStep { node, life });
     }
 
     /// The next step of keeping a snapshot is done.
@@ -94,7 +95,8 @@ impl<S: System> World<S> {
             return Ok(());
         }
         let time = node.clock.read(now);
-        let has_failed = |node: &crate::node::Node<S>| node.disk.has_failed();
+        let has_failed =
+            |node: &crate::node::Node<S>| node.disk.has_failed() || node.disk.is_damaged();
         let Some(running) = &mut node.life else { return Ok(()) };
         let Some(mut bytes) = running.taking.take() else { return Ok(()) };
         self.hash = crate::hash::mix(self.hash, number);
@@ -151,11 +153,16 @@ impl<S: System> World<S> {
         self.tell_from(before);
     }
 
+    fn has_bad_disk(&self, node: u64) -> bool {
+        let disk = &self.nodes[node as usize].disk;
+        disk.has_failed() || disk.is_damaged()
+    }
+
     /// What a store did, unless its disk failed.
     fn kept<T>(&self, node: u64, result: Result<T, StoreError>) -> Result<Option<T>, Violation> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(_) if self.nodes[node as usize].disk.has_failed() => Ok(None),
+            Err(_) if self.has_bad_disk(node) => Ok(None),
             Err(error) => Err(Violation::WriteFailed { node, error: error.to_string() }),
         }
     }
@@ -204,6 +211,11 @@ impl<S: System> World<S> {
     fn keep_received(&mut self, to: u64, offer: &Offer) -> Result<(), Violation> {
         let Some(life) = &mut self.nodes[to as usize].life else { return Ok(()) };
         let finished = life.store.snapshot_finish(offer.id);
+        let is_bad = matches!(finished, Err(StoreError::BadSnapshot { .. }));
+        if is_bad && self.nodes[offer.from as usize].disk.is_damaged() {
+            self.examine(offer.from);
+            return Ok(());
+        }
         if self.kept(to, finished)?.is_none() {
             return Ok(());
         }
@@ -235,6 +247,10 @@ impl<S: System> World<S> {
             return Ok(());
         }
         let read = life.store.snapshot_read(offer.id, offset, part_bytes);
+        if read.is_err() && self.nodes[from as usize].disk.is_damaged() {
+            self.examine(from);
+            return Ok(());
+        }
         let Some(bytes) = self.kept(from, read)? else { return Ok(()) };
         self.send_part(Part { offer, offset, bytes });
         Ok(())

@@ -80,6 +80,11 @@ pub(super) fn mark_disk(marks: &mut Marks, disk: DiskCounters) {
         (Mark::FileRemoved, disk.removes),
         (Mark::FailedWrite, disk.failed_writes),
         (Mark::FailedSync, disk.failed_syncs),
+        (Mark::FailedRead, disk.failed_reads),
+        (Mark::DiskFull, disk.full),
+        (Mark::Rotted, disk.rotted),
+        (Mark::SectorUnreadable, disk.unreadable),
+        (Mark::WriteAstray, disk.astray),
     ];
     for (mark, times) in seen {
         marks.add(mark, times);
