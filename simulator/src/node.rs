@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use quorate_core::{Config, Configuration, EntryRef, Nanos, NodeId, RequestId, Timestamp};
 use quorate_driver::{
-    ApplyJob, Driver, InstallError, LogReadJob, SerializeState, SnapshotBytes, StateMachine,
+    ApplyJob, Driver, InstallError, LogReadJob, SerializeState, SnapshotBytes, StateMachine, Tally,
     WriteJob,
 };
 
@@ -37,6 +37,8 @@ pub struct Node<S: System = KvSystem> {
     pub lives: u64,
     /// Until then the process stands still.
     pub paused_until: Nanos,
+    /// How slow its process is.
+    pub slow: Slow,
     /// Until then no write completes.
     pub stalled_until: Nanos,
     /// How many more times it shall crash soon after its start.
@@ -45,6 +47,17 @@ pub struct Node<S: System = KvSystem> {
     pub late: Option<WriteJob>,
     /// When it is to start again, where it was asked to stop.
     pub stopping: Option<Nanos>,
+}
+
+/// A process each of whose steps takes long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slow {
+    /// How long.
+    pub by: Nanos,
+    /// Until when; then it catches up.
+    pub until: Nanos,
+    /// Until then it works on what came before.
+    pub busy_until: Nanos,
 }
 
 /// A running process.
@@ -81,6 +94,8 @@ pub struct Life<S: System = KvSystem> {
     pub damaged: bool,
     /// Until then other threads answer reads.
     pub published: Option<Timestamp>,
+    /// What the core had asked for when faults that wait for that looked last.
+    pub asked: Tally,
 }
 
 impl<S: System> Node<S> {
@@ -96,6 +111,7 @@ impl<S: System> Node<S> {
             life: None,
             lives: 0,
             paused_until: 0,
+            slow: Slow::default(),
             stalled_until: 0,
             crash_again: 0,
             late: None,

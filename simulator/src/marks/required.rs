@@ -98,6 +98,7 @@ impl Profile {
             Profile::Network => (200, [CALM.as_slice(), &NETWORK].concat()),
             Profile::Disk => (200, [CALM.as_slice(), &DISK].concat()),
             Profile::Members => (200, [CALM.as_slice(), &MEMBERS].concat()),
+            Profile::LeaseBroken => (200, CALM.to_vec()),
             Profile::Leases => (200, [CALM.as_slice(), &LEASES].concat()),
         };
         Required { from_seeds, marks }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::choices::{Choices, Stream};
 
+/// Names what is drawn for families that came later.
+const LATER: u64 = u64::from_be_bytes(*b"families");
+
 /// Which kinds of trouble a run may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -21,11 +24,14 @@ pub enum Profile {
     Members,
     /// Lease reads, with clocks that drift and leaders that are cut off or hand over.
     Leases,
+    /// As [`Profile::Leases`], with clocks that run, leap and stand as no lease allows: stale reads
+    /// are due.
+    LeaseBroken,
 }
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Profile; 7] = [
+    pub const ALL: [Profile; 8] = [
         Profile::Calm,
         Profile::Swarm,
         Profile::Crashes,
@@ -33,6 +39,7 @@ impl Profile {
         Profile::Disk,
         Profile::Members,
         Profile::Leases,
+        Profile::LeaseBroken,
     ];
 
     /// The name on the command line.
@@ -45,6 +52,7 @@ impl Profile {
             Profile::Disk => "disk",
             Profile::Members => "members",
             Profile::Leases => "leases",
+            Profile::LeaseBroken => "lease-broken",
         }
     }
 
@@ -54,6 +62,21 @@ impl Profile {
     }
 
     pub(super) fn families(self, choices: &mut Choices) -> Families {
+        let families = self.first_families(choices);
+        let drawn = choices.keyed(Stream::Configuration, LATER, [2, 2]);
+        let [wire, events] = drawn.map(|drawn| drawn == 1);
+        match self {
+            Profile::Swarm | Profile::Network | Profile::Members => {
+                Families { wire, events, ..families }
+            }
+            Profile::Crashes => Families { events, ..families },
+            Profile::Leases => Families { wire, ..families },
+            Profile::Calm | Profile::Disk | Profile::LeaseBroken => families,
+        }
+    }
+
+    /// Those that are drawn one after the other.
+    fn first_families(self, choices: &mut Choices) -> Families {
         let mut draw = || choices.draw(Stream::Configuration, 2) == 1;
         match self {
             Profile::Calm => Families::default(),
@@ -71,6 +94,7 @@ impl Profile {
                 transfers: draw(),
                 leases: draw(),
                 hosts: draw(),
+                ..Families::default()
             },
             Profile::Crashes => Families { crashes: draw(), triggers: true, ..Families::default() },
             Profile::Network => {
@@ -95,6 +119,13 @@ impl Profile {
                 pauses: draw(),
                 members: draw(),
                 transfers: draw(),
+                leases: true,
+                ..Families::default()
+            },
+            Profile::LeaseBroken => Families {
+                partitions: draw(),
+                links: draw(),
+                clocks: true,
                 leases: true,
                 ..Families::default()
             },
@@ -130,6 +161,11 @@ pub struct Families {
     pub transfers: bool,
     /// Reads under the leader's lease.
     pub leases: bool,
+    /// Messages that are held, repeated much later or corrupted, links with bounds, partitions that
+    /// come and go or concern some kinds of messages.
+    pub wire: bool,
+    /// Faults on the nth of any kind of action and message, and on one leader after the other.
+    pub events: bool,
     /// What hosts do besides: silence, graceful stops, little space, priorities.
     pub hosts: bool,
 }

@@ -110,7 +110,10 @@ impl<S: System> World<S> {
             | Fault::Partition(_)
             | Fault::Lossy { .. }
             | Fault::Slow { .. }
+            | Fault::Wire(_)
+            | Fault::SlowSteps { .. }
             | Fault::Drift { .. }
+            | Fault::FreezeClock
             | Fault::StallDisk
             | Fault::FailDisk { .. } => return Ok(()),
         }
@@ -136,6 +139,7 @@ impl<S: System> World<S> {
         self.nodes[number as usize].clock.jump(self.now, by);
         self.tell_clock(number, by);
         self.marks.add(Mark::ClockSteppedBack, u64::from(by < 0));
+        self.marks.add(Mark::ClockLeapt, u64::from(by > 0));
         self.clock_changed(number);
         if is_seen { self.look_at_clock(number) } else { Ok(()) }
     }
