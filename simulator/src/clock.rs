@@ -8,7 +8,9 @@ const MILLION: u64 = 1_000_000;
 /// clock goes on without a jump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clock {
-    /// True time at which the present rate began.
+    /// True time of the last change.
+    changed: Nanos,
+    /// True time from which it goes on at the present rate; until then it stands.
     since: Nanos,
     /// What the clock showed then.
     shown: Nanos,
@@ -19,7 +21,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows `shown` at the start of the run, at the right rate.
     pub fn new(shown: Nanos) -> Clock {
-        Clock { since: 0, shown, rate: MILLION }
+        Clock { changed: 0, since: 0, shown, rate: MILLION }
     }
 
     /// How many parts in a million it is fast; negative where it is slow.
@@ -33,9 +35,12 @@ impl Clock {
         Timestamp(self.shown.saturating_add(scale(passed, self.rate, MILLION)))
     }
 
-    /// The first true time at which it shows `at` or later.
+    /// The first true time from the last change on at which it shows `at` or later.
     pub fn when(&self, at: Timestamp) -> Nanos {
         let wanted = at.0.saturating_sub(self.shown);
+        if wanted == 0 {
+            return self.changed;
+        }
         if self.rate == MILLION {
             return self.since.saturating_add(wanted);
         }
@@ -49,14 +54,23 @@ impl Clock {
     /// From `now` on it runs fast (or slow) by this many parts in a million.
     pub fn set_drift(&mut self, now: Nanos, drift_ppm: i64) {
         self.shown = self.read(now).0;
-        self.since = now;
+        self.changed = now;
+        self.since = self.since.max(now);
         self.rate = MILLION.saturating_add_signed(drift_ppm).max(1);
     }
 
     /// At `now` it leaps by this much.
     pub fn jump(&mut self, now: Nanos, by: i64) {
         self.shown = self.read(now).0.saturating_add_signed(by);
-        self.since = now;
+        self.changed = now;
+        self.since = self.since.max(now);
+    }
+
+    /// From `now` until `until` it stands; then it goes on from where it stood.
+    pub fn freeze(&mut self, now: Nanos, until: Nanos) {
+        self.shown = self.read(now).0;
+        self.changed = now;
+        self.since = self.since.max(until);
     }
 }
 
@@ -86,6 +100,21 @@ mod tests {
                 assert!(clock.read(moment - 1).0 < at || moment == 50, "drift {drift} at {at}");
             }
         }
+    }
+
+    #[test]
+    fn a_frozen_clock_stands_and_goes_on_from_there() {
+        let mut clock = Clock::new(1_000);
+        clock.freeze(100, 500);
+        assert_eq!([100, 300, 500, 501].map(|now| clock.read(now).0), [1_100, 1_100, 1_100, 1_101]);
+        assert_eq!(clock.when(Timestamp(1_100)), 100, "it shows that already");
+        assert_eq!(clock.when(Timestamp(1_110)), 510);
+        clock.set_drift(200, 500_000);
+        assert_eq!(clock.read(400), Timestamp(1_100), "a drift does not thaw it");
+        assert_eq!(clock.read(600), Timestamp(1_250));
+        clock.freeze(600, 700);
+        clock.jump(650, 50);
+        assert_eq!(clock.read(700), Timestamp(1_300), "nor does a leap");
     }
 
     #[test]

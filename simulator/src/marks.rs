@@ -117,6 +117,28 @@ marks! {
     ClockDrifted,
     /// A clock stepped back.
     ClockSteppedBack,
+    /// A clock leapt forwards.
+    ClockLeapt,
+    /// A clock stood.
+    ClockFroze,
+    /// An event waited for a process whose steps take long.
+    StepSlowed,
+    /// A partition for messages of some kinds blocked one.
+    KindBlocked,
+    /// A partition that comes and goes went.
+    PartitionFlapped,
+    /// A message was kept, to arrive later with others.
+    MessageHeld,
+    /// A message was lost since its link was full.
+    LinkFull,
+    /// A message was corrupted on its way, and its frame showed that.
+    CorruptionRefused,
+    /// A message that was sent before came once more, much later.
+    MessageReplayed,
+    /// One of an earlier term did.
+    OldTermReplayed,
+    /// One did whose sender or receiver has started again meanwhile.
+    ReplayedAcrossRestart,
     /// A node was cut off in the middle of what it did.
     CutOnEvent,
     /// A fault struck on an event.

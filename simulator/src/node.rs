@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use quorate_core::{Config, Configuration, EntryRef, Nanos, NodeId, RequestId, Timestamp};
 use quorate_driver::{
-    ApplyJob, Driver, InstallError, LogReadJob, SerializeState, SnapshotBytes, StateMachine,
+    ApplyJob, Driver, InstallError, LogReadJob, SerializeState, SnapshotBytes, StateMachine, Tally,
     WriteJob,
 };
 
@@ -37,6 +37,8 @@ pub struct Node<S: System = KvSystem> {
     pub lives: u64,
     /// Until then the process stands still.
     pub paused_until: Nanos,
+    /// How slow its process is.
+    pub slow: Slow,
     /// Until then no write completes.
     pub stalled_until: Nanos,
     /// How many more times it shall crash soon after its start.
@@ -50,7 +52,7 @@ pub struct Node<S: System = KvSystem> {
     /// Who took its place, once it was gone for good.
     pub replacement: Option<u64>,
     /// Its disk takes so many times as long, until then.
-    pub slow: (u64, Nanos),
+    pub slow_disk: (u64, Nanos),
     /// What its disk will go back to.
     pub past: Option<Box<Past>>,
 }
@@ -72,6 +74,17 @@ pub struct Past {
     pub disk: SimDisk,
     /// What was durable on it.
     pub mirror: Mirror,
+}
+
+/// A process each of whose steps takes long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slow {
+    /// How long.
+    pub by: Nanos,
+    /// Until when; then it catches up.
+    pub until: Nanos,
+    /// Until then it works on what came before.
+    pub busy_until: Nanos,
 }
 
 /// A running process.
@@ -108,6 +121,8 @@ pub struct Life<S: System = KvSystem> {
     pub damaged: bool,
     /// Until then other threads answer reads.
     pub published: Option<Timestamp>,
+    /// What the core had asked for when faults that wait for that looked last.
+    pub asked: Tally,
 }
 
 impl<S: System> Node<S> {
@@ -123,6 +138,7 @@ impl<S: System> Node<S> {
             life: None,
             lives: 0,
             paused_until: 0,
+            slow: Slow::default(),
             stalled_until: 0,
             crash_again: 0,
             late: None,
@@ -133,7 +149,7 @@ impl<S: System> Node<S> {
                 Service::Reserve
             },
             replacement: None,
-            slow: (1, 0),
+            slow_disk: (1, 0),
             past: None,
         }
     }

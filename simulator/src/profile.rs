@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     MAX_NODES,
     choices::{Choices, Stream},
+    network::DelayShape,
 };
 
 mod expectation;
@@ -23,6 +24,8 @@ pub const SECOND: Nanos = 1_000_000_000;
 
 /// Names the draw of how many machines stand by.
 const RESERVES: u64 = 2 << 40;
+/// Names what is drawn for the shape of delays.
+const SHAPE: u64 = u64::from_be_bytes(*b"  shapes");
 
 /// What the network does to a message where no fault is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,8 @@ pub struct LinkSettings {
     pub duplicate_ppm: u64,
     /// Whether messages of one link stay in order.
     pub in_order: bool,
+    /// How delays are distributed.
+    pub shape: DelayShape,
 }
 
 /// What clients do.
@@ -289,6 +294,13 @@ fn link(choices: &mut Choices, faulty: bool, quick: bool) -> LinkSettings {
     let drop_ppm = choices.pick(on, &[0, 1_000, 20_000, 100_000]);
     let duplicate_ppm = choices.pick(on, &[0, 1_000, 20_000, 100_000]);
     let in_order = choices.draw(on, 3) == 0;
+    let [shape] = choices.keyed(on, SHAPE, [5]);
+    let shape = match shape {
+        2 => DelayShape::Constant,
+        3 => DelayShape::Exponential,
+        4 => DelayShape::Bimodal,
+        _ => DelayShape::Uniform,
+    };
     LinkSettings {
         delay: 100 * MICROSECOND,
         spread: if quick { 200 * MICROSECOND } else { spread },
@@ -296,6 +308,7 @@ fn link(choices: &mut Choices, faulty: bool, quick: bool) -> LinkSettings {
         drop_ppm: if faulty { drop_ppm } else { 0 },
         duplicate_ppm: if faulty { duplicate_ppm } else { 0 },
         in_order: !faulty || in_order,
+        shape: if faulty { shape } else { DelayShape::Uniform },
     }
 }
 

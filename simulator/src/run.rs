@@ -223,6 +223,12 @@ impl Report {
 }
 
 impl<S: System> Report<S> {
+    /// Whether it shows what its profile is meant to show.
+    pub fn is_expected(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(|failure| self.recipe.profile.expects(&failure.violation))
+    }
+
     /// The exit code: 0 pass, 2 safety, 3 liveness, 4 not deterministic.
     pub fn exit_code(&self) -> u8 {
         self.failure.as_ref().map_or(0, |failure| failure.violation.exit_code())

@@ -112,7 +112,7 @@ fn a_wrong_file_and_one_of_another_version_are_refused() {
 
 /// The file of a failure: clocks drift, and no node reckons with it.
 fn failing() -> String {
-    let plan = quorate_sim(&["plan", "--seed", "183", "--profile", "leases", "--toml"]);
+    let plan = quorate_sim(&["plan", "--seed", "284", "--profile", "leases", "--toml"]);
     let plan = text(&plan.stdout);
     let from = plan.lines().find(|line| line.starts_with("max-clock-drift-ppm"));
     let from = from.expect("a setting");
@@ -124,7 +124,7 @@ fn a_failure_is_shrunk_and_the_smaller_one_shows_it_again() {
     let (path, small) = (file("failing.toml", &failing()), file("small.toml", ""));
     let replayed = quorate_sim(&["replay", &path]);
     assert_eq!(replayed.status.code(), Some(2));
-    assert!(text(&replayed.stdout).starts_with("FAILED read-index at event "));
+    assert!(text(&replayed.stdout).starts_with("FAILED lease-read at event "));
     let shrunk = quorate_sim(&["shrink", &path, "-o", &small, "--budget", "2s"]);
     assert_eq!(shrunk.status.code(), Some(0), "{}", text(&shrunk.stderr));
     assert!(text(&shrunk.stdout).contains(&format!("-p quorate-sim -- replay {small}")));
@@ -133,7 +133,32 @@ fn a_failure_is_shrunk_and_the_smaller_one_shows_it_again() {
     let healed = healed.replace("max-clock-drift-ppm = 0", "max-clock-drift-ppm = 100000");
     let gone = quorate_sim(&["replay", &file("healed.toml", &healed)]);
     assert_eq!(gone.status.code(), Some(5), "{}", text(&gone.stdout));
-    assert!(text(&gone.stdout).contains("read-index is not violated any more"));
+    assert!(text(&gone.stdout).contains("lease-read is not violated any more"));
+}
+
+#[test]
+fn a_profile_that_expects_a_violation_passes_where_it_is_seen_and_only_there() {
+    let folder = file("expected", "");
+    std::fs::remove_file(&folder).expect("it was just written");
+    let broken = |seeds: &str| {
+        let shape = ["run", "--profile", "lease-broken", "--seeds", seeds];
+        quorate_sim(&[&shape[..], &["--failures", &folder]].concat())
+    };
+    let unseen = broken("0..2");
+    assert_eq!(unseen.status.code(), Some(5), "{}", text(&unseen.stdout));
+    assert!(text(&unseen.stdout).contains("expected, but not seen: lease-read is broken"));
+    let seen = broken("0..4");
+    assert_eq!(seen.status.code(), Some(0), "{}", text(&seen.stdout));
+    let sentence = "as expected, lease-read is broken: by 1 of 4 seeds, the first of them 3";
+    assert!(text(&seen.stdout).contains(sentence), "{}", text(&seen.stdout));
+    let path = format!("{folder}/lease-broken-3.toml");
+    let replayed = quorate_sim(&["replay", &path]);
+    assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stdout));
+    assert!(text(&replayed.stdout).contains("as the profile lease-broken expects"));
+    let shrunk = quorate_sim(&["shrink", &path, "--budget", "2s"]);
+    assert_eq!(shrunk.status.code(), Some(0), "{}", text(&shrunk.stderr));
+    let small = format!("{folder}/lease-broken-3.shrunk.toml");
+    assert_eq!(quorate_sim(&["replay", &small]).status.code(), Some(0));
 }
 
 #[test]
@@ -143,13 +168,13 @@ fn a_replay_writes_a_page_and_a_trace_of_json_lines() {
     let replayed = quorate_sim(&["replay", &case, "--html", &page, "--trace", &trace]);
     assert_eq!(replayed.status.code(), Some(2));
     let page = std::fs::read_to_string(&page).expect("it was written");
-    assert!(page.starts_with("<!doctype html>") && page.contains("read-index is violated"));
+    assert!(page.starts_with("<!doctype html>") && page.contains("lease-read is violated"));
     let trace = std::fs::read_to_string(&trace).expect("it was written");
     let records: Vec<serde_json::Value> =
         trace.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
     assert!(records.len() > 1_000);
     let last = records.last().expect("some");
-    assert_eq!((&last["kind"], &last["property"]), (&"violation".into(), &"read-index".into()));
+    assert_eq!((&last["kind"], &last["property"]), (&"violation".into(), &"lease-read".into()));
     assert!(records.iter().all(|record| record["cause"].as_u64() < record["id"].as_u64()));
     let nowhere = quorate_sim(&["replay", &case, "--html", "/no/such/place.html"]);
     assert_eq!(nowhere.status.code(), Some(1));

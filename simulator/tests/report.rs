@@ -46,7 +46,7 @@ fn page_of_a_failure(folder: &Path) -> PathBuf {
         let command = Command::new(env!("CARGO_BIN_EXE_quorate-sim")).args(arguments).output();
         command.expect("the command runs")
     };
-    let plan = sim(&["plan", "--seed", "183", "--profile", "leases", "--toml"]);
+    let plan = sim(&["plan", "--seed", "284", "--profile", "leases", "--toml"]);
     let plan = String::from_utf8(plan.stdout).expect("text");
     let from = plan.lines().find(|line| line.starts_with("max-clock-drift-ppm")).expect("it");
     let (case, page) = (folder.join("case.toml"), folder.join("page.html"));
@@ -102,8 +102,12 @@ fn a_browser_shows_lanes_messages_and_the_way_to_the_violation() {
     }
     assert!(lanes.contains(&"client 0"));
     let sentence = found["sentence"].as_str().expect("a sentence");
-    assert!(sentence.starts_with("Node ") && sentence.ends_with(" was committed."), "{sentence}");
-    assert!(found["meaning"].as_str().is_some_and(|text| text.contains("A read index is at")));
+    assert!(sentence.starts_with("Node ") && sentence.contains(" had committed "), "{sentence}");
+    assert!(
+        found["meaning"]
+            .as_str()
+            .is_some_and(|text| text.contains("No read is answered under a lease"))
+    );
     let seen = &found["seen"];
     for (what, least) in [("arrows", 500), ("crosses", 20), ("disks", 50), ("faults", 20)] {
         assert!(number(&seen[what]) >= least, "{what}: {seen}");
@@ -114,7 +118,7 @@ fn a_browser_shows_lanes_messages_and_the_way_to_the_violation() {
     let story: Vec<&str> =
         found["story"].as_array().expect("a story").iter().filter_map(Value::as_str).collect();
     assert!(story.iter().any(|step| step.contains("Drift")), "{story:?}");
-    assert!(story.last().is_some_and(|step| step.contains("VIOLATION read-index")), "{story:?}");
+    assert!(story.last().is_some_and(|step| step.contains("VIOLATION lease-read")), "{story:?}");
     let at = &found["atViolation"];
     assert!(number(&at["messages"]) > 2 && number(&at["links"]) > 2 && at["line"] == 1, "{at}");
     // A long run is drawn in parts.

@@ -17,6 +17,7 @@ use crate::{
     jobs::{LogReadDone, LogReadJob, WriteDone, WriteJob},
     record::{Recorder, Tap},
     snapshot::Snapshots,
+    tally::Tally,
     waiting::Waiting,
     work::{ApplyDone, ApplyJob, Done, EntriesJob, InstallJob, NotInstalled},
 };
@@ -52,6 +53,7 @@ pub struct Driver<R> {
     outcomes: Vec<Outcome<R>>,
     pub(crate) waiting: Waiting,
     tap: Tap,
+    tally: Tally,
     /// Why the node stopped, or is about to.
     cause: Option<Cause>,
     halted: bool,
@@ -132,6 +134,7 @@ impl<R: Clone> Driver<R> {
             outcomes: Vec::new(),
             waiting: Waiting::default(),
             tap,
+            tally: Tally::default(),
             cause: None,
             halted: false,
             counters: DriverCounters::default(),
@@ -164,6 +167,11 @@ impl<R: Clone> Driver<R> {
     /// Whether the node stopped for good.
     pub fn is_halted(&self) -> bool {
         self.halted
+    }
+
+    /// How often the core asked for what, in this life.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Why the node stopped for good, if it did.
@@ -334,12 +342,14 @@ impl<R: Clone> Driver<R> {
     /// Steps the core, and leaves its actions to be taken in by [`Driver::route`].
     pub(crate) fn step_core(&mut self, input: Input, at: Timestamp) {
         let event = Event { at, input };
-        if !self.tap.is_open() {
-            return self.raft.step_into(event, &mut self.actions);
-        }
         let before = self.actions.len();
-        self.raft.step_into(event.clone(), &mut self.actions);
-        self.tap.step(&event, &self.actions[before..]);
+        if self.tap.is_open() {
+            self.raft.step_into(event.clone(), &mut self.actions);
+            self.tap.step(&event, &self.actions[before..]);
+        } else {
+            self.raft.step_into(event, &mut self.actions);
+        }
+        self.tally.add(&self.actions[before..]);
     }
 
     pub(crate) fn route(&mut self) {

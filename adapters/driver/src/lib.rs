@@ -16,6 +16,7 @@ mod record;
 mod replay;
 mod snapshot;
 mod store;
+mod tally;
 mod waiting;
 mod work;
 
@@ -33,4 +34,5 @@ pub use record::Recorder;
 pub use replay::{Divergence, ReplayError, Replayed, replay};
 pub use snapshot::{SnapshotBytes, SnapshotDone, SnapshotJob, SnapshotPolicy, SnapshotSend};
 pub use store::{Found, LogStore, Recovered, SnapshotId, StoreError};
+pub use tally::{ActionKind, Tally};
 pub use work::{ApplyDone, ApplyJob, EntriesJob, InstallJob, LoadedInstall};

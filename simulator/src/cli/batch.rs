@@ -12,7 +12,7 @@ use std::{
 
 use quorate_sim::{
     hash::{mix, scatter},
-    marks::{Mark, Marks},
+    marks::Marks,
     run::{Options, Report, run as run_seed},
     world::Stats,
 };
@@ -39,6 +39,8 @@ pub(super) struct Total {
     pub(super) stats: Stats,
     pub(super) marks: Marks,
     pub(super) failures: Vec<Report>,
+    /// Those that showed what their profile expects.
+    pub(super) expected: Vec<u64>,
     /// What was kept of each of them.
     pub(super) kept: Vec<Kept>,
     pub(super) cpu_nanos: u64,
@@ -146,17 +148,25 @@ fn batch(shared: &Arc<Shared>, mut trace: output::Trace, sink: &mut Sink) -> Tot
         total.stats.merge(&report.stats);
         total.marks.merge(&report.marks);
         total.hash = total.hash.wrapping_add(mix(report.recipe.seed, report.hash));
-        line.ran(report.stats.events, report.failure.is_some());
+        let is_expected = report.is_expected();
+        let has_failed = report.failure.is_some() && !is_expected;
+        line.ran(report.stats.events, has_failed);
         trace.write(&report.trace);
         let mut file = None;
-        if report.failure.is_some() {
+        if has_failed {
             line.above(|| {
                 output::failure(&report);
                 file = failures::write(args, &report);
             });
         }
+        if is_expected {
+            if total.expected.is_empty() {
+                line.above(|| file = failures::write(args, &report));
+            }
+            total.expected.push(report.recipe.seed);
+        }
         sink.write(&Line::of(&report, cpu_nanos, file.as_deref()));
-        if report.failure.is_some() {
+        if has_failed {
             total.kept.push(Kept { file, ..Kept::default() });
             total.failures.push(report);
             if !args.keep_going {
@@ -203,21 +213,27 @@ fn cpu_nanos() -> u64 {
 
 fn conclude(args: &RunArgs, total: &Total) -> u8 {
     let missing = total.marks.missing_of(args.shape.profile(), total.seeds);
+    let expectation = args.shape.profile().expectation();
     if args.json {
-        output::json(total, &missing);
+        output::json(total, &missing, expectation);
     } else {
         output::summary(total, &missing);
+        if let Some(expectation) = expectation {
+            output::expectation(&total.expected, total.seeds, expectation);
+        }
     }
-    exit_code(total, &missing)
+    let is_unseen = expectation.is_some() && total.expected.is_empty();
+    exit_code(total, !missing.is_empty() || is_unseen)
 }
 
-fn exit_code(total: &Total, missing: &[Mark]) -> u8 {
+/// `lacks`: whether something was not seen that such a batch must see.
+fn exit_code(total: &Total, lacks: bool) -> u8 {
     let failed = total.failures.iter().map(Report::exit_code).min();
     // What was not run has not passed.
-    let otherwise = match (total.interrupted, missing.is_empty()) {
+    let otherwise = match (total.interrupted, lacks) {
         (true, _) => INTERRUPTED,
-        (false, false) => 5,
-        (false, true) => 0,
+        (false, true) => 5,
+        (false, false) => 0,
     };
     failed.unwrap_or(otherwise)
 }
@@ -229,9 +245,9 @@ mod tests {
     #[test]
     fn a_batch_that_was_cut_short_or_met_too_little_has_not_passed() {
         let mut total = Total::default();
-        assert_eq!(exit_code(&total, &[]), 0);
-        assert_eq!(exit_code(&total, &[Mark::TornTail]), 5);
+        assert_eq!(exit_code(&total, false), 0);
+        assert_eq!(exit_code(&total, true), 5);
         total.interrupted = true;
-        assert_eq!(exit_code(&total, &[]), INTERRUPTED);
+        assert_eq!(exit_code(&total, false), INTERRUPTED);
     }
 }

@@ -6,7 +6,8 @@ use clap::Args;
 use quorate_sim::{
     hash::mix,
     marks::{Mark, Marks},
-    profile::{Profile, SECOND},
+    oracle::Property,
+    profile::{Expectation, Profile, SECOND},
     world::Stats,
 };
 use serde_json::json;
@@ -26,7 +27,8 @@ Examples:
 
 A seed that is in several files counts once. Merging is in any order, and in any steps.
 Exit codes: 0 pass, 1 a file is damaged or of another batch, 2 to 4 the gravest failure as with `run`
-(4 also where two files have different results for one seed), 5 required marks are missing, 130 not
+(4 also where two files have different results for one seed), 5 required marks or the violation that
+the profile expects are missing, 130 not
 all of what was asked for was run.";
 
 /// The most lines that name seeds or shards.
@@ -58,6 +60,10 @@ struct Summary<'a> {
     cpu_ns: u64,
     hash: u64,
     failed: Vec<&'a Line>,
+    /// What the profile is meant to show.
+    expectation: Option<Expectation>,
+    /// The runs that showed it.
+    expected: Vec<&'a Line>,
     differing: Vec<&'a Line>,
     missing: Vec<Mark>,
     /// Shards of which there is no file.
@@ -116,11 +122,21 @@ fn summary(results: &Results) -> Summary<'_> {
     let lines = results.lines.values();
     let missing = profile.map(|profile| marks.missing_of(profile, results.lines.len() as u64));
     let (absent, unrun) = unrun(results);
+    let expectation = profile.and_then(Profile::expectation);
+    let is_expected = |line: &&Line| {
+        let broken = line.violation.as_ref().and_then(|broken| Property::parse(&broken.property));
+        let (Some(expectation), Some(broken)) = (expectation, broken) else { return false };
+        expectation.is_broken_by(broken)
+    };
+    let broken = lines.clone().filter(|line| line.violation.is_some());
+    let (expected, failed) = broken.partition(is_expected);
     Summary {
         stats,
         cpu_ns,
         hash,
-        failed: lines.clone().filter(|line| line.violation.is_some()).collect(),
+        failed,
+        expectation,
+        expected,
         differing: lines.filter(|line| line.differs()).collect(),
         missing: missing.unwrap_or_default(),
         marks,
@@ -156,7 +172,8 @@ fn exit_code(summary: &Summary<'_>) -> u8 {
     let differs = (!summary.differing.is_empty()).then_some(NOT_DETERMINISTIC);
     let worst = failed.map(|broken| broken.exit_code).chain(differs).min();
     let is_incomplete = summary.unrun > 0 || !summary.absent.is_empty();
-    let otherwise = match (is_incomplete, summary.missing.is_empty()) {
+    let is_seen = summary.expectation.is_none() || !summary.expected.is_empty();
+    let otherwise = match (is_incomplete, is_seen && summary.missing.is_empty()) {
         (true, _) => INCOMPLETE,
         (false, false) => MARKS_MISSING,
         (false, true) => 0,
@@ -208,6 +225,10 @@ fn tell(results: &Results, summary: &Summary<'_>) {
         output::tell!("{} seeds that were asked for were not run", summary.unrun);
     }
     output::missing(&summary.missing);
+    if let Some(expectation) = summary.expectation {
+        let seeds: Vec<u64> = summary.expected.iter().map(|line| line.seed).collect();
+        output::expectation(&seeds, results.lines.len() as u64, expectation);
+    }
 }
 
 fn tell_json(results: &Results, summary: &Summary<'_>) {
@@ -232,6 +253,8 @@ fn tell_json(results: &Results, summary: &Summary<'_>) {
         "stats": stats,
         "marks": summary.marks,
         "missing": summary.missing.iter().map(Mark::to_string).collect::<Vec<String>>(),
+        "expectation": summary.expectation.map(|expected| expected.to_string()),
+        "expected_seeds": summary.expected.iter().map(|line| line.seed).collect::<Vec<u64>>(),
         "failures": failures,
         "not_deterministic": differing,
         "absent_shards": names,

@@ -45,8 +45,8 @@ Examples:
 ///
 /// A run follows from its seed alone. Exit codes: 0 pass, 1 usage, 2 a safety property is broken,
 /// 3 a liveness property is broken, 4 a run is not deterministic, 5 the runs never met what they
-/// are meant to test, or a file's violation is not seen any more, 130 interrupted (Ctrl-C, or as a
-/// scheduler ends a process).
+/// are meant to test, or the violation that a profile or a file expects is not seen, 130 interrupted
+/// (Ctrl-C, or as a scheduler ends a process).
 #[derive(Debug, Parser)]
 #[command(name = "quorate-sim", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -136,7 +136,7 @@ struct PlanArgs {
 /// What runs are like.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Shape {
-    /// calm, swarm, crashes, network, disk, damage, beyond-model, members or leases.
+    /// calm, swarm, crashes, network, disk, damage, beyond-model, members, leases or lease-broken.
     #[arg(long, value_parser = profile, default_value = "swarm")]
     profile: Profile,
     /// Simulated time of a run, as 20s or 500ms; two thirds have faults.

@@ -10,7 +10,7 @@ use quorate_sim::{
     file,
     marks::Mark,
     plan::Plan,
-    profile::{MILLISECOND, SECOND, Settings},
+    profile::{Expectation, MILLISECOND, SECOND, Settings},
     run::Report,
     shrink::Size,
     trace::Record,
@@ -175,6 +175,17 @@ pub(super) fn missing(missing: &[Mark]) {
     }
 }
 
+/// What was seen of what the profile expects.
+pub(super) fn expectation(seen: &[u64], seeds: u64, expected: Expectation) {
+    match seen.iter().min() {
+        Some(first) => tell!(
+            "as expected, {expected}: by {} of {seeds} seeds, the first of them {first}",
+            seen.len(),
+        ),
+        None => tell!("expected, but not seen: {expected}"),
+    }
+}
+
 /// None where too little time was spent, or the system does not say how much.
 pub(super) fn per_second(count: u64, nanos: u64) -> Option<u64> {
     if nanos < MILLISECOND {
@@ -185,7 +196,7 @@ pub(super) fn per_second(count: u64, nanos: u64) -> Option<u64> {
 }
 
 /// The same for programs.
-pub(super) fn json(total: &Total, missing: &[Mark]) {
+pub(super) fn json(total: &Total, missing: &[Mark], expected: Option<Expectation>) {
     let stats = total.stats;
     let marks: serde_json::Map<String, serde_json::Value> =
         Mark::ALL.iter().map(|mark| (mark.to_string(), total.marks.count(*mark).into())).collect();
@@ -211,6 +222,8 @@ pub(super) fn json(total: &Total, missing: &[Mark]) {
         "searches_given_up": stats.searches_given_up,
         "marks": marks,
         "missing": missing.iter().map(Mark::to_string).collect::<Vec<String>>(),
+        "expectation": expected.map(|expected| expected.to_string()),
+        "expected_seeds": total.expected,
         "failures": failures,
     });
     tell!("{value}");

@@ -25,7 +25,7 @@ Examples:
   quorate-sim replay failures/swarm-42.toml --html a.html with all of it as a page for a browser
   quorate-sim replay failures/swarm-42.toml --json        the same for programs
 
-Exit codes: 0 the run passes and was expected to, 1 the file cannot be read, 2 to 4 the violation
+Exit codes: 0 the run passes and was expected to, or shows what its profile expects, 1 the file cannot be read, 2 to 4 the violation
 as with `run`, 5 the file expects a violation and the run shows none.";
 
 /// The violation that a file expects is not seen any more.
@@ -78,7 +78,7 @@ pub(super) fn run(args: &ReplayArgs) -> u8 {
         return output::usage(&no_page(path, &error));
     }
     let found = played.violation.as_ref().map(|violation| violation.property());
-    let code = exit_code(case.expected, &played);
+    let code = exit_code(&case, &played);
     if args.json {
         tell_json(&args.file, &case, &played, code);
         return code;
@@ -94,6 +94,9 @@ pub(super) fn run(args: &ReplayArgs) -> u8 {
         None => output::tell!("passed, hash {:016x}", played.hash),
     }
     output::tell!("{size}");
+    if played.violation.as_ref().is_some_and(|violation| case.profile.expects(violation)) {
+        output::tell!("as the profile {} expects", case.profile.name());
+    }
     match case.expected {
         Some(expected) if found.is_none() => {
             output::tell!("{expected} is not violated any more, as the file expects");
@@ -117,8 +120,9 @@ pub(super) fn no_page(path: &Path, error: &io::Error) -> String {
     format!("the page cannot be written to '{}': {error}; name another file", path.display())
 }
 
-fn exit_code(expected: Option<Property>, played: &Played) -> u8 {
-    match (&played.violation, expected) {
+fn exit_code(case: &Case, played: &Played) -> u8 {
+    match (&played.violation, case.expected) {
+        (Some(violation), _) if case.profile.expects(violation) => 0,
         (Some(violation), _) => violation.exit_code(),
         (None, Some(_)) => NOT_SEEN,
         (None, None) => 0,
@@ -143,7 +147,7 @@ fn tell_json(path: &str, case: &Case, played: &Played, code: u8) {
 
 #[cfg(test)]
 mod tests {
-    use quorate_sim::oracle::Violation;
+    use quorate_sim::{oracle::Violation, profile::Profile, world::Recipe};
 
     use super::*;
 
@@ -152,9 +156,16 @@ mod tests {
         let passed = Played::default();
         let violation = Some(Violation::TwoWrites { node: 1 });
         let failed = Played { violation, ..Played::default() };
-        assert_eq!(exit_code(None, &passed), 0);
-        assert_eq!(exit_code(Some(Property::Liveness), &passed), NOT_SEEN);
-        assert_eq!(exit_code(Some(Property::Liveness), &failed), 2);
-        assert_eq!(exit_code(None, &failed), 2);
+        let code = |expected, played: &Played| {
+            let recipe = Recipe { profile: Profile::LeaseBroken, ..Recipe::new(1) };
+            exit_code(&Case { expected, ..Case::new(recipe) }, played)
+        };
+        assert_eq!(code(None, &passed), 0);
+        assert_eq!(code(Some(Property::Liveness), &passed), NOT_SEEN);
+        assert_eq!(code(Some(Property::Liveness), &failed), 2);
+        assert_eq!(code(None, &failed), 2);
+        let stale = Violation::StaleLeaseRead { node: 1, index: 2, committed: 3 };
+        let stale = Played { violation: Some(stale), ..Played::default() };
+        assert_eq!(code(Some(Property::LeaseRead), &stale), 0, "its profile is meant to show it");
     }
 }

@@ -6,9 +6,14 @@ use toml::Spanned;
 
 use super::{Wrong, words::Word};
 use crate::{
+    MAX_NODES,
     disk::Damage,
-    plan::{Fault, Pattern, Planned, Split, Target, When, Wish},
+    plan::{Fault, MessageKind, Pattern, Planned, Split, Target, When, Wire, Wish},
 };
+
+mod wire;
+
+use wire::ways_of;
 
 /// A disk that is slower than this does nothing within a run.
 const TIMES_MAX: u64 = 1_000_000;
@@ -23,8 +28,16 @@ enum Kind {
     Partition,
     MessageLoss,
     MessageDelay,
+    PartitionByMessage,
+    FlappingPartition,
+    MessageHold,
+    BoundedLink,
+    MessageReplay,
+    MessageCorruption,
+    SlowSteps,
     ClockDrift,
     ClockJump,
+    ClockFreeze,
     DiskStall,
     DiskFailure,
     DiskReadFailure,
@@ -51,6 +64,8 @@ enum SplitKind {
     Halves,
     Bridge,
     Ring,
+    Minority,
+    Ways,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +85,20 @@ enum Change {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawFault {
     at: Option<Word<Nanos>>,
-    on: Option<Pattern>,
+    on: Option<Word<Pattern>>,
     nth: Option<u64>,
     after: Option<Word<Nanos>>,
     kind: Spanned<Kind>,
     split: Option<SplitKind>,
     side: Option<Vec<u64>>,
+    sides: Option<Vec<u64>>,
+    messages: Option<Vec<Word<MessageKind>>>,
+    period: Option<Word<Nanos>>,
+    shuffled: Option<bool>,
+    max_messages: Option<u64>,
+    max_bytes: Option<u64>,
+    count: Option<u64>,
+    corrupt_ppm: Option<u64>,
     drop_ppm: Option<u64>,
     ppm: Option<i64>,
     by: Option<Word<i64>>,
@@ -129,6 +152,14 @@ impl From<&Planned> for RawFault {
             kind: Spanned::new(0..0, Kind::Kill),
             split: None,
             side: None,
+            sides: None,
+            messages: None,
+            period: None,
+            shuffled: None,
+            max_messages: None,
+            max_bytes: None,
+            count: None,
+            corrupt_ppm: None,
             drop_ppm: None,
             ppm: None,
             by: None,
@@ -152,7 +183,8 @@ impl From<&Planned> for RawFault {
         match planned.when {
             When::At(at) => raw.at = Some(Word(at)),
             When::On { after, pattern, nth } => {
-                (raw.on, raw.nth, raw.after) = (Some(pattern), Some(nth), Some(Word(after)));
+                (raw.on, raw.nth) = (Some(Word(pattern)), Some(nth));
+                raw.after = Some(Word(after));
             }
         }
         let kind = raw.describe(planned.fault);
@@ -181,6 +213,12 @@ impl RawFault {
                 self.by = Some(Word(by as i64));
                 Kind::MessageDelay
             }
+            Fault::Wire(wire) => self.describe_wire(wire),
+            Fault::SlowSteps { by } => {
+                self.by = Some(Word(by as i64));
+                Kind::SlowSteps
+            }
+            Fault::FreezeClock => Kind::ClockFreeze,
             Fault::Drift { ppm } => {
                 self.ppm = Some(ppm);
                 Kind::ClockDrift
@@ -224,6 +262,11 @@ impl RawFault {
             Split::Halves(mask) => (SplitKind::Halves, list_of(mask)),
             Split::Bridge(mask) => (SplitKind::Bridge, list_of(mask)),
             Split::Ring => (SplitKind::Ring, None),
+            Split::Minority(mask) => (SplitKind::Minority, list_of(mask)),
+            Split::Ways(places) => {
+                self.sides = Some((0..MAX_NODES).map(|node| places >> (2 * node) & 3).collect());
+                (SplitKind::Ways, None)
+            }
         };
         (self.split, self.side) = (Some(kind), side);
     }
@@ -271,6 +314,14 @@ impl RawFault {
             ("after", self.after.is_some()),
             ("split", self.split.is_some()),
             ("side", self.side.is_some()),
+            ("sides", self.sides.is_some()),
+            ("messages", self.messages.is_some()),
+            ("period", self.period.is_some()),
+            ("shuffled", self.shuffled.is_some()),
+            ("max-messages", self.max_messages.is_some()),
+            ("max-bytes", self.max_bytes.is_some()),
+            ("count", self.count.is_some()),
+            ("corrupt-ppm", self.corrupt_ppm.is_some()),
             ("drop-ppm", self.drop_ppm.is_some()),
             ("ppm", self.ppm.is_some()),
             ("by", self.by.is_some()),
@@ -295,6 +346,7 @@ impl RawFault {
             (Some(at), None) => When::At(at.0),
             (None, Some(pattern)) => {
                 let after = self.after.unwrap_or_default().0;
+                let pattern = pattern.0;
                 When::On { after, pattern, nth: self.nth.unwrap_or(1).max(1) }
             }
             (Some(_), Some(_)) => return Err("a fault strikes `at` a time or `on` an event".into()),
@@ -318,10 +370,19 @@ impl RawFault {
             Kind::Pause => Fault::Pause,
             Kind::Partition => Fault::Partition(self.read_split()?),
             Kind::MessageLoss => Fault::Lossy { drop_ppm: needed("drop-ppm", self.drop_ppm)? },
-            Kind::MessageDelay => {
-                let by = needed("by", self.by)?.0;
-                Fault::Slow { by: u64::try_from(by).map_err(|_| "`by` is negative".to_owned())? }
+            Kind::MessageDelay => Fault::Slow { by: self.longer()? },
+            Kind::PartitionByMessage => Fault::Wire(self.read_filter()?),
+            Kind::FlappingPartition => Fault::Wire(self.read_flap()?),
+            Kind::MessageHold => {
+                Fault::Wire(Wire::Hold { shuffled: needed("shuffled", self.shuffled)? })
             }
+            Kind::BoundedLink => Fault::Wire(self.read_narrow()?),
+            Kind::MessageReplay => Fault::Wire(self.read_replay()?),
+            Kind::MessageCorruption => {
+                Fault::Wire(Wire::Corrupt { ppm: needed("corrupt-ppm", self.corrupt_ppm)? })
+            }
+            Kind::SlowSteps => Fault::SlowSteps { by: self.longer()? },
+            Kind::ClockFreeze => Fault::FreezeClock,
             Kind::ClockDrift => Fault::Drift { ppm: needed("ppm", self.ppm)? },
             Kind::ClockJump => Fault::Jump { by: needed("by", self.by)?.0 },
             Kind::DiskStall => Fault::StallDisk,
@@ -353,6 +414,11 @@ impl RawFault {
         }
     }
 
+    fn longer(&self) -> Result<Nanos, String> {
+        let by = needed("by", self.by)?.0;
+        u64::try_from(by).map_err(|_| "`by` is negative".to_owned())
+    }
+
     fn read_split(&self) -> Result<Split, String> {
         let side = || mask_of(&needed("side", self.side.clone())?);
         Ok(match needed("split", self.split)? {
@@ -362,6 +428,8 @@ impl RawFault {
             SplitKind::Halves => Split::Halves(side()?),
             SplitKind::Bridge => Split::Bridge(side()?),
             SplitKind::Ring => Split::Ring,
+            SplitKind::Minority => Split::Minority(side()?),
+            SplitKind::Ways => Split::Ways(ways_of(&needed("sides", self.sides.clone())?)?),
         })
     }
 

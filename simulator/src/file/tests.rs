@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     case::Verb,
+    plan::{Fault, Kinds, MessageKind, Pattern, Planned, Split, Target, When, Wire},
     profile::SECOND,
     run::{Options, replay},
     system::KvOperation,
@@ -109,4 +110,63 @@ fn operations_of_nobody_and_out_of_order_are_refused() {
     };
     assert!(with(0, [3, 3]).contains("must rise"));
     assert!(with(99, [0, 1]).contains("no client 99"));
+}
+
+/// One fault of each kind that concerns the network, slow processes or clocks.
+fn wired() -> Vec<Fault> {
+    let kinds = Kinds::of(&[MessageKind::VoteRequest, MessageKind::SnapshotAnswer]);
+    let split = Split::Ways(0b01_10_11_00);
+    vec![
+        Fault::Partition(Split::Minority(0b101)),
+        Fault::Wire(Wire::Filter { split, kinds }),
+        Fault::Wire(Wire::Flap { split: Split::Halves(0b11), period: 7_000_000 }),
+        Fault::Wire(Wire::Hold { shuffled: true }),
+        Fault::Wire(Wire::Hold { shuffled: false }),
+        Fault::Wire(Wire::Narrow { messages: 4, bytes: 100 }),
+        Fault::Wire(Wire::Replay { count: 9 }),
+        Fault::Wire(Wire::Corrupt { ppm: 7 }),
+        Fault::SlowSteps { by: 1_000_000 },
+        Fault::FreezeClock,
+    ]
+}
+
+fn with_faults(faults: impl IntoIterator<Item = (When, Fault)>) -> Case {
+    let faults = faults.into_iter().map(|(when, fault)| Planned {
+        when,
+        fault,
+        target: Target::Cause,
+        duration: 1_000,
+        again: 0,
+        chance: 5,
+    });
+    Case { plan: Plan { faults: faults.collect() }, ..case(1, Profile::Calm) }
+}
+
+#[test]
+fn faults_of_the_network_are_read_again_and_so_is_every_event() {
+    let case = with_faults(wired().into_iter().map(|fault| (When::At(7), fault)));
+    assert_eq!(read(&write(&case)).as_ref(), Ok(&case), "{}", write(&case));
+    let on = |pattern| (When::On { after: 1, pattern, nth: 2 }, Fault::Pause);
+    let case = with_faults(Pattern::ALL.into_iter().map(on));
+    assert_eq!(read(&write(&case)).as_ref(), Ok(&case));
+}
+
+#[test]
+fn what_is_wrong_with_a_fault_of_the_network_is_named() {
+    let text = write(&with_faults(wired().into_iter().map(|fault| (When::At(7), fault))));
+    let cases = [
+        ("period = \"7ms\"", "period = \"1us\"", "`period` is shorter than 1ms"),
+        ("count = 9", "count = 1000000", "at most 10000 are possible"),
+        ("sides = [0", "sides = [4", "`sides` has 0 to 3 for each node"),
+        ("\"vote-request\"", "\"vote\"", "no kind of message 'vote': one of pre-vote-request"),
+        ("max-bytes = 100\n", "", "such a fault needs `max-bytes`"),
+        ("shuffled = true\n", "", "such a fault needs `shuffled`"),
+        ("corrupt-ppm = 7", "corrupt-ppm = 7\ncount = 1", "`count` does not belong"),
+        ("at = \"7ns\"", "on = \"luck\"", "no event 'luck': one of vote-granted"),
+    ];
+    for (from, to, sentence) in cases {
+        assert!(text.contains(from), "{from} is not in {text}");
+        let said = read(&text.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(said.contains(sentence) && said.starts_with("line "), "{said}");
+    }
 }

@@ -5,7 +5,13 @@ use std::{fmt::Display, str::FromStr};
 use quorate_core::Nanos;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::{choices::Stream, duration, oracle::Property, plan::Target, profile::Profile};
+use crate::{
+    choices::Stream,
+    duration,
+    oracle::Property,
+    plan::{MessageKind, Pattern, Target},
+    profile::Profile,
+};
 
 /// A value that stands in a file as a word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +104,27 @@ impl Worded for Stream {
     fn from_word(word: &str) -> Result<Stream, String> {
         let kinds = ["ties", "client 0", "link 0 1", "disk 0", "clock 0", "process 0", "core 0"];
         Stream::parse(word).ok_or_else(|| unknown("stream", word, kinds.iter()))
+    }
+}
+
+impl Worded for Pattern {
+    fn to_word(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_word(word: &str) -> Result<Pattern, String> {
+        Pattern::parse(word).ok_or_else(|| unknown("event", word, Pattern::ALL.iter()))
+    }
+}
+
+impl Worded for MessageKind {
+    fn to_word(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn from_word(word: &str) -> Result<MessageKind, String> {
+        let names = MessageKind::ALL.iter().map(|kind| kind.name());
+        MessageKind::parse(word).ok_or_else(|| unknown("kind of message", word, names))
     }
 }
 

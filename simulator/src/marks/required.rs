@@ -124,6 +124,7 @@ impl Profile {
             Profile::Damage => (200, DAMAGE.to_vec()),
             Profile::BeyondModel => (100, BEYOND.to_vec()),
             Profile::Members => (200, [CALM.as_slice(), &MEMBERS].concat()),
+            Profile::LeaseBroken => (200, CALM.to_vec()),
             Profile::Leases => (200, [CALM.as_slice(), &LEASES].concat()),
         };
         Required { from_seeds, marks }

@@ -85,6 +85,8 @@ properties! {
     EqualStates = "equal-states",
     /// A read index is at least the commit index when the read came.
     ReadIndex = "read-index",
+    /// No read is answered under a lease, in true time, once another leader has committed.
+    LeaseRead = "lease-read",
     /// Only a leader that is not handing over answers under a lease.
     LeaseRight = "lease-right",
     /// No operation stands behind one that had ended before it began.
@@ -161,6 +163,7 @@ impl Violation {
             Violation::AppliedOther { .. } => Property::ApplyOrder,
             Violation::MachinesDiffer { .. } => Property::EqualStates,
             Violation::StaleReadIndex { .. } => Property::ReadIndex,
+            Violation::StaleLeaseRead { .. } => Property::LeaseRead,
             Violation::LeaseWithoutRight { .. } => Property::LeaseRight,
             Violation::OutOfOrder { .. } => Property::RealTimeOrder,
             Violation::NotLinearizable { .. } => Property::Linearizability,

@@ -52,6 +52,19 @@ impl Floors {
     }
 }
 
+/// A node answered a read under its lease, from what it had through `index`, when `committed` was
+/// the last committed. The leader of a term knows all that is committed in it; so more is known only
+/// where a leader of a later term has committed.
+///
+/// # Errors
+/// Where another leader has.
+pub fn leased(node: u64, committed: Index, index: Index) -> Result<(), Violation> {
+    if index < committed {
+        return Err(Violation::StaleLeaseRead { node, index, committed });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +81,7 @@ mod tests {
         assert_eq!(floors.read(1, late, 10), Ok(()));
         assert!(Floors::named(0, 10, 9).is_err());
         assert_eq!(Floors::named(0, 10, 10), Ok(()));
+        let stale = Violation::StaleLeaseRead { node: 0, index: 9, committed: 10 };
+        assert_eq!((leased(0, 10, 9), leased(0, 10, 10)), (Err(stale), Ok(())));
     }
 }

@@ -258,6 +258,19 @@ pub enum Violation {
         /// Another's fingerprint.
         other: u64,
     },
+    /// A lease outlived what it rests on.
+    #[error(
+        "node {node} answered a read under its lease from {index}, when another leader had \
+         committed {committed}"
+    )]
+    StaleLeaseRead {
+        /// Who.
+        node: u64,
+        /// What its answer rests on.
+        index: Index,
+        /// What was committed.
+        committed: Index,
+    },
     /// A read index is at least the commit index at invocation.
     #[error("node {node} named {index} for a read that came when {committed} was committed")]
     StaleReadIndex {

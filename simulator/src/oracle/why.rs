@@ -98,6 +98,10 @@ impl Property {
                 "A read that misses what was committed before it came is stale: a client does not \
                  see a write that was already acknowledged."
             }
+            Property::LeaseRead => {
+                "A lease that outlives what it rests on answers with what was true before another \
+                 leader committed: a client does not see a write that was already acknowledged."
+            }
             Property::LeaseRight => {
                 "Without the right to a lease, another leader may be committing writes that this \
                  answer does not know of."

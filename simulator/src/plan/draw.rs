@@ -2,7 +2,10 @@
 
 use quorate_core::Nanos;
 
-use super::{Fault, Pattern, Plan, Planned, Split, Target, When, operations, storage};
+use super::{
+    Fault, Pattern, Plan, Planned, Split, Target, When, broken, events, events::highest_nth, links,
+    operations, storage,
+};
 use crate::{
     choices::{Choices, Stream},
     profile::{MICROSECOND, MILLISECOND, Profile, Settings},
@@ -30,7 +33,8 @@ impl Plan {
             | Profile::Damage
             | Profile::BeyondModel
             | Profile::Members
-            | Profile::Leases => 2,
+            | Profile::Leases
+            | Profile::LeaseBroken => 2,
         };
         let families: [(bool, u64, Draw); 7] = [
             (on.crashes, 6, crash),
@@ -55,6 +59,11 @@ impl Plan {
         }
         operations::draw(choices, settings, busy.max(1), &mut plan.faults);
         storage::draw(choices, settings, busy.max(1), &mut plan.faults);
+        links::draw(choices, settings, busy.max(1), &mut plan.faults);
+        events::draw(choices, settings, busy.max(1), &mut plan.faults);
+        if profile == Profile::LeaseBroken {
+            broken::draw(choices, settings, &mut plan.faults);
+        }
         for (number, fault) in plan.faults.iter_mut().enumerate() {
             [fault.chance] = choices.keyed(ON, number as u64, [CHANCES]);
         }
@@ -73,7 +82,7 @@ pub(super) fn target(choices: &mut Choices) -> Target {
     }
 }
 
-fn crash_kind(choices: &mut Choices) -> (Fault, Nanos, u64) {
+pub(super) fn crash_kind(choices: &mut Choices) -> (Fault, Nanos, u64) {
     let fault = choices.pick(ON, &[Fault::Kill, Fault::PowerLoss, Fault::KillThenPowerLoss]);
     let down = choices.pick(ON, &[1, 20, 200, 1_500]) * MILLISECOND;
     let again = choices.pick(ON, &[0, 0, 0, 1, 4]);
@@ -89,8 +98,8 @@ fn crash(choices: &mut Choices, settings: &Settings) -> Planned {
 
 fn triggered_crash(choices: &mut Choices, settings: &Settings) -> Planned {
     let (fault, duration, again) = crash_kind(choices);
-    let pattern = choices.pick(ON, &Pattern::ALL);
-    let nth = choices.between(ON, 1, choices_of_nth(pattern));
+    let pattern = choices.pick(ON, &Pattern::POINTS);
+    let nth = choices.between(ON, 1, highest_nth(pattern));
     let everyone = choices.draw(ON, 10) == 9;
     let target = if everyone { Target::Everyone } else { Target::Cause };
     let when = When::On { after: time(choices, settings), pattern, nth };
@@ -111,7 +120,7 @@ fn triggered_partition(choices: &mut Choices, settings: &Settings) -> Planned {
             Pattern::HandedOver,
         ],
     );
-    let nth = choices.between(ON, 1, choices_of_nth(pattern));
+    let nth = choices.between(ON, 1, highest_nth(pattern));
     let split = choices.pick(ON, &[Split::Isolate, Split::Isolate, Split::Mute, Split::Deafen]);
     let when = When::On { after: time(choices, settings), pattern, nth };
     let duration = lasting(choices, settings);
@@ -144,16 +153,6 @@ fn relay(choices: &mut Choices, settings: &Settings, faults: &mut Vec<Planned>) 
             again: 0,
             chance: 0,
         });
-    }
-}
-
-/// Frequent events are skipped a few more times than rare ones.
-fn choices_of_nth(pattern: Pattern) -> u64 {
-    match pattern {
-        Pattern::VoteGranted | Pattern::VoteAsked | Pattern::BecameLeader | Pattern::Restarted => 3,
-        Pattern::EnteredJoint | Pattern::HandedOver | Pattern::SnapshotKept => 2,
-        Pattern::SnapshotPart => 8,
-        Pattern::MidBroadcast | Pattern::Writing | Pattern::Acknowledged | Pattern::Committed => 40,
     }
 }
 

@@ -1,13 +1,19 @@
 //! The faults of a run, as data: a seed is expanded to a list, which is then executed.
 
+mod broken;
 mod draw;
+mod events;
+mod kinds;
+mod links;
+mod names;
 mod operations;
+mod pattern;
 mod storage;
+mod wire;
 
 use std::fmt;
 
 use quorate_core::Nanos;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     disk::Damage,
@@ -15,64 +21,9 @@ use crate::{
     profile::{MICROSECOND, SECOND},
 };
 
-/// Something that a node does, at which a fault can strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pattern {
-    /// It has granted a vote.
-    #[serde(rename = "vote-granted")]
-    VoteGranted,
-    /// It has asked for votes.
-    #[serde(rename = "vote-requested")]
-    VoteAsked,
-    /// It has become leader.
-    #[serde(rename = "became-leader")]
-    BecameLeader,
-    /// It has sent entries to one follower and not yet to the next.
-    #[serde(rename = "mid-broadcast")]
-    MidBroadcast,
-    /// It has handed a write to its disk, which has not yet synced it.
-    #[serde(rename = "between-write-and-fsync")]
-    Writing,
-    /// It has told its leader how far its log matches.
-    #[serde(rename = "append-acknowledged")]
-    Acknowledged,
-    /// It has learnt that an entry is committed.
-    #[serde(rename = "commit-advanced")]
-    Committed,
-    /// It has just started again.
-    #[serde(rename = "restarted")]
-    Restarted,
-    /// It leads, and is on its way from one set of voters to another.
-    #[serde(rename = "joint-configuration-entered")]
-    EnteredJoint,
-    /// It has told another one to take over.
-    #[serde(rename = "timeout-now-sent")]
-    HandedOver,
-    /// It has a part of another node's snapshot.
-    #[serde(rename = "snapshot-chunk-received")]
-    SnapshotPart,
-    /// It has another node's snapshot durably, and its core does not know of it yet.
-    #[serde(rename = "snapshot-received")]
-    SnapshotKept,
-}
-
-impl Pattern {
-    /// All patterns.
-    pub const ALL: [Pattern; 12] = [
-        Pattern::VoteGranted,
-        Pattern::VoteAsked,
-        Pattern::BecameLeader,
-        Pattern::MidBroadcast,
-        Pattern::Writing,
-        Pattern::Acknowledged,
-        Pattern::Committed,
-        Pattern::Restarted,
-        Pattern::EnteredJoint,
-        Pattern::HandedOver,
-        Pattern::SnapshotPart,
-        Pattern::SnapshotKept,
-    ];
-}
+pub use kinds::{Kinds, MessageKind};
+pub use pattern::Pattern;
+pub use wire::{SHORTEST_PERIOD, Wire};
 
 /// When a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +69,11 @@ pub enum Split {
     Bridge(u64),
     /// Nodes hear only the next one and the one before.
     Ring,
+    /// The target and those whose bit is set are cut off together, as far as they are fewer than
+    /// half.
+    Minority(u64),
+    /// Up to four sides: two bits of a node say in which it is, node 0's the lowest.
+    Ways(u64),
 }
 
 /// A wish for other members. Nodes count from 0, modulo the number of nodes.
@@ -173,6 +129,13 @@ pub enum Fault {
         /// How much longer.
         by: Nanos,
     },
+    /// Messages suffer otherwise.
+    Wire(Wire),
+    /// Each step of the process takes this long.
+    SlowSteps {
+        /// How long.
+        by: Nanos,
+    },
     /// The clock is off by this many parts in a million.
     Drift {
         /// Positive where it is fast.
@@ -183,6 +146,8 @@ pub enum Fault {
         /// Nanoseconds; negative where it steps back.
         by: i64,
     },
+    /// The clock stands, and then goes on from where it stood.
+    FreezeClock,
     /// Every write that begins meanwhile takes until the end.
     StallDisk,
     /// One of the next changes of the disk fails; the node is started again after a while.
@@ -240,8 +205,11 @@ impl Fault {
             | Fault::Partition(_)
             | Fault::Lossy { .. }
             | Fault::Slow { .. }
+            | Fault::Wire(_)
+            | Fault::SlowSteps { .. }
             | Fault::Drift { .. }
             | Fault::Jump { .. }
+            | Fault::FreezeClock
             | Fault::StallDisk
             | Fault::FailDisk { .. }
             | Fault::FailRead { .. }
@@ -306,7 +274,7 @@ impl fmt::Display for Planned {
         match self.when {
             When::At(at) => write!(out, "at {}", seconds(at))?,
             When::On { after, pattern, nth } => {
-                write!(out, "on {pattern:?} number {nth} after {}", seconds(after))?;
+                write!(out, "on {pattern} number {nth} after {}", seconds(after))?;
             }
         }
         write!(out, ": {:?} of {}", self.fault, self.target)?;
@@ -361,7 +329,7 @@ mod tests {
         };
         assert_eq!(
             fault.to_string(),
-            "on Writing number 3 after 1.500000s: PowerLoss of the cause for 20ms, 1 times more"
+            "on between-write-and-fsync number 3 after 1.500000s: PowerLoss of the cause for 20ms, 1 times more"
         );
         let (when, target) = (When::At(SECOND), Target::Node(2));
         let drift = Planned { when, fault: Fault::Drift { ppm: 9 }, target, duration: 0, ..fault };

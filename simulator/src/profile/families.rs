@@ -6,6 +6,8 @@ use crate::choices::{Choices, Stream};
 
 /// Names the draws of what disks and machines may lose.
 const STORAGE: u64 = 1 << 40;
+/// Names what is drawn for families that came later.
+const LATER: u64 = u64::from_be_bytes(*b"families");
 
 /// Which kinds of trouble a run may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +30,14 @@ pub enum Profile {
     Members,
     /// Lease reads, with clocks that drift and leaders that are cut off or hand over.
     Leases,
+    /// As [`Profile::Leases`], with clocks that run, leap and stand as no lease allows: stale reads
+    /// are due.
+    LeaseBroken,
 }
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Profile; 9] = [
+    pub const ALL: [Profile; 10] = [
         Profile::Calm,
         Profile::Swarm,
         Profile::Crashes,
@@ -42,6 +47,7 @@ impl Profile {
         Profile::BeyondModel,
         Profile::Members,
         Profile::Leases,
+        Profile::LeaseBroken,
     ];
 
     /// The name on the command line.
@@ -56,6 +62,7 @@ impl Profile {
             Profile::BeyondModel => "beyond-model",
             Profile::Members => "members",
             Profile::Leases => "leases",
+            Profile::LeaseBroken => "lease-broken",
         }
     }
 
@@ -66,7 +73,8 @@ impl Profile {
 
     pub(super) fn families(self, choices: &mut Choices) -> Families {
         let families = self.drawn_families(choices);
-        self.with_storage(choices, families)
+        let families = self.with_storage(choices, families);
+        self.with_wire(choices, families)
     }
 
     /// What became known later is drawn by a key, so that it shifts nothing.
@@ -84,10 +92,30 @@ impl Profile {
             | Profile::Crashes
             | Profile::Network
             | Profile::Members
-            | Profile::Leases => families,
+            | Profile::Leases
+            | Profile::LeaseBroken => families,
         }
     }
 
+    /// The same, of messages and events.
+    fn with_wire(self, choices: &mut Choices, families: Families) -> Families {
+        let drawn = choices.keyed(Stream::Configuration, LATER, [2, 2]);
+        let [wire, events] = drawn.map(|drawn| drawn == 1);
+        match self {
+            Profile::Swarm | Profile::Network | Profile::Members => {
+                Families { wire, events, ..families }
+            }
+            Profile::Crashes => Families { events, ..families },
+            Profile::Leases => Families { wire, ..families },
+            Profile::Calm
+            | Profile::Disk
+            | Profile::Damage
+            | Profile::BeyondModel
+            | Profile::LeaseBroken => families,
+        }
+    }
+
+    /// Those that are drawn one after the other.
     fn drawn_families(self, choices: &mut Choices) -> Families {
         let mut draw = || choices.draw(Stream::Configuration, 2) == 1;
         match self {
@@ -136,6 +164,13 @@ impl Profile {
                 leases: true,
                 ..Families::default()
             },
+            Profile::LeaseBroken => Families {
+                partitions: draw(),
+                links: draw(),
+                clocks: true,
+                leases: true,
+                ..Families::default()
+            },
         }
     }
 }
@@ -168,6 +203,11 @@ pub struct Families {
     pub transfers: bool,
     /// Reads under the leader's lease.
     pub leases: bool,
+    /// Messages that are held, repeated much later or corrupted, links with bounds, partitions that
+    /// come and go or concern some kinds of messages.
+    pub wire: bool,
+    /// Faults on the nth of any kind of action and message, and on one leader after the other.
+    pub events: bool,
     /// What hosts do besides: silence, graceful stops, little space, priorities.
     pub hosts: bool,
     /// Disks that are full, slow, or fail to read for a while.

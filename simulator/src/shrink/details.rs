@@ -5,7 +5,7 @@ use quorate_core::Nanos;
 use super::{search::Search, times::time_of};
 use crate::{
     case::{Case, PlannedOperation},
-    plan::{Fault, Planned, Split, Target, When},
+    plan::{Fault, Planned, Split, Target, When, Wire},
     profile::{MICROSECOND, MILLISECOND},
     system::System,
     world::Strike,
@@ -16,6 +16,16 @@ const MANY: usize = 16;
 /// An operation is made simpler so many times at most.
 const SIMPLER: usize = 16;
 
+const ISOLATE: Fault = Fault::Partition(Split::Isolate);
+const ALL_LOST: Fault = Fault::Lossy { drop_ppm: 1_000_000 };
+
+/// Fewer messages that come once more.
+fn fewer(fault: &Planned) -> Vec<Planned> {
+    let Fault::Wire(Wire::Replay { count }) = fault.fault else { return Vec::new() };
+    let counts = [1, count / 4, count / 2].into_iter().filter(|fewer| (1..count).contains(fewer));
+    counts.map(|count| Planned { fault: Fault::Wire(Wire::Replay { count }), ..*fault }).collect()
+}
+
 /// Simpler versions of a fault, the simplest first.
 fn simpler(fault: &Planned) -> Vec<Planned> {
     let fault = *fault;
@@ -23,12 +33,19 @@ fn simpler(fault: &Planned) -> Vec<Planned> {
     let kinds: &[Fault] = match fault.fault {
         Fault::KillThenPowerLoss => &[Fault::Kill, Fault::PowerLoss],
         Fault::PowerLoss => &[Fault::Kill],
-        Fault::Partition(Split::Halves(_) | Split::Bridge(_) | Split::Ring) => {
-            &[Fault::Partition(Split::Isolate)]
+        Fault::Partition(
+            Split::Halves(_) | Split::Bridge(_) | Split::Ring | Split::Minority(_) | Split::Ways(_),
+        )
+        | Fault::Wire(Wire::Filter { .. } | Wire::Flap { .. }) => &[ISOLATE],
+        Fault::Wire(Wire::Corrupt { .. } | Wire::Narrow { .. }) => &[ISOLATE, ALL_LOST],
+        Fault::Wire(Wire::Hold { shuffled: true }) => {
+            &[Fault::Wire(Wire::Hold { shuffled: false })]
         }
+        Fault::SlowSteps { .. } => &[Fault::Pause],
         _ => &[],
     };
     list.extend(kinds.iter().map(|kind| Planned { fault: *kind, ..fault }));
+    list.extend(fewer(&fault));
     if fault.target == Target::Everyone {
         list.push(Planned { target: Target::Leader, ..fault });
     }

@@ -2,6 +2,7 @@
 
 use super::search::Search;
 use crate::{
+    network::DelayShape,
     profile::{Families, LinkSettings, MICROSECOND, MILLISECOND, SECOND, Settings},
     system::System,
 };
@@ -11,11 +12,12 @@ type Benign = fn(&mut Settings);
 
 /// What does not change what a violation means: clocks within the bound that nodes know, and who
 /// may read under a lease, stay as they are.
-const BENIGN: [Benign; 27] = [
+const BENIGN: [Benign; 28] = [
     |s| s.link.drop_ppm = 0,
     |s| s.link.duplicate_ppm = 0,
     |s| s.link.late_ppm = 0,
     |s| s.link.in_order = true,
+    |s| s.link.shape = DelayShape::Uniform,
     |s| s.link.spread = s.link.spread.min(200 * MICROSECOND),
     |s| s.link.spread = 0,
     |s| s.write_spread = 0,
@@ -53,8 +55,14 @@ pub(super) fn all_benign<S: System>(search: &mut Search<'_, S>) {
     }
     search.edit(|case| {
         let link = &mut case.settings.link;
-        *link =
-            LinkSettings { drop_ppm: 0, duplicate_ppm: 0, late_ppm: 0, in_order: true, ..*link };
+        *link = LinkSettings {
+            drop_ppm: 0,
+            duplicate_ppm: 0,
+            late_ppm: 0,
+            in_order: true,
+            shape: DelayShape::Uniform,
+            ..*link
+        };
     });
     search.edit(|case| {
         let settings = &mut case.settings;

@@ -12,11 +12,9 @@ use crate::{
     world::Recipe,
 };
 
-/// A world whose nodes know of no drift, while clocks drift: its lease reads are stale at times.
-fn drifting() -> Case {
-    let mut case = Case::new(Recipe { profile: Profile::Leases, ..Recipe::new(183) });
-    case.settings.max_clock_drift_ppm = 0;
-    case
+/// A world whose clocks break the bound that leases rest on: its lease reads are stale at times.
+fn broken_clocks() -> Case {
+    Case::new(Recipe { profile: Profile::LeaseBroken, ..Recipe::new(14) })
 }
 
 /// A group whose disks take an hour: it does not come back.
@@ -36,8 +34,8 @@ fn a_stale_read_is_shrunk_to_little() {
     let tries = AtomicU64::new(0);
     let go_on = || tries.fetch_add(1, Ordering::Relaxed) < 600;
     let limits = Limits { go_on: &go_on, progress: &mut |_| {}, jobs: 1 };
-    let found = shrink(drifting(), limits).expect("the case fails");
-    assert_eq!(found.violation.property(), Property::ReadIndex);
+    let found = shrink(broken_clocks(), limits).expect("the case fails");
+    assert_eq!(found.violation.property(), Property::LeaseRead);
     assert!(found.after.faults <= 10 && found.after.operations <= 20, "{}", found.after);
     let again = replay(&found.case, Options::default());
     assert_eq!(again.violation, Some(found.violation));
@@ -58,7 +56,7 @@ fn what_needs_no_fault_is_shrunk_to_none() {
 #[test]
 fn a_budget_ends_it_with_what_there_is() {
     let limits = Limits { go_on: &|| false, progress: &mut |_| {}, jobs: 1 };
-    let found = shrink(drifting(), limits).expect("the case fails");
+    let found = shrink(broken_clocks(), limits).expect("the case fails");
     assert!(found.cut);
     assert_eq!((found.before, found.tries), (found.after, 0));
 }

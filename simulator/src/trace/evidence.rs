@@ -57,7 +57,8 @@ pub(super) fn concern(violation: &Violation) -> Concern {
         Violation::CommittedUnwritten { node, place } => {
             at(*node, &[Committed(Some(*node), place.index)])
         }
-        Violation::StaleReadIndex { node, committed, .. } => {
+        Violation::StaleReadIndex { node, committed, .. }
+        | Violation::StaleLeaseRead { node, committed, .. } => {
             at(*node, &[Committed(None, *committed)])
         }
         Violation::OutOfOrder { floor: index, .. }

@@ -3,7 +3,10 @@
 use quorate_core::Nanos;
 
 use super::record::{Fate, RecordId};
-use crate::{network::Blocked, plan::Fault};
+use crate::{
+    network::Blocked,
+    plan::{Fault, Wire},
+};
 
 /// A fault that struck.
 #[derive(Clone, Debug)]
@@ -65,8 +68,16 @@ impl Forces {
             let is_near = force.is_at(from) || force.is_at(to);
             match fate {
                 Fate::Blocked => covers(force),
-                Fate::Lost => is_near && matches!(force.fault, Fault::Lossy { .. }),
-                Fate::Sent => is_near && matches!(force.fault, Fault::Slow { .. }),
+                Fate::Lost => {
+                    is_near && matches!(force.fault, Fault::Lossy { .. } | Fault::Wire(_))
+                }
+                Fate::Sent => {
+                    is_near
+                        && matches!(
+                            force.fault,
+                            Fault::Slow { .. } | Fault::Wire(Wire::Hold { .. })
+                        )
+                }
             }
         })
     }
@@ -79,7 +90,9 @@ impl Forces {
 
     /// What made a clock wrong: the newest.
     pub(super) fn on_clock(&self, node: u64) -> Vec<RecordId> {
-        let is_it = |fault: &Fault| matches!(fault, Fault::Drift { .. } | Fault::Jump { .. });
+        let is_it = |fault: &Fault| {
+            matches!(fault, Fault::Drift { .. } | Fault::Jump { .. } | Fault::FreezeClock)
+        };
         self.newest(|force| is_it(&force.fault) && force.is_at(node))
     }
 

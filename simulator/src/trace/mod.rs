@@ -134,7 +134,7 @@ impl Trace {
         let links = blocked.map(force::links).unwrap_or_default();
         let text = match fault.when {
             When::At(_) => format!("{:?}", fault.fault),
-            When::On { pattern, .. } => format!("{:?} on {pattern:?}", fault.fault),
+            When::On { pattern, .. } => format!("{:?} on {pattern}", fault.fault),
         };
         let targets = nodes.clone();
         let id = self.lead(What::Fault { planned, text: text.clone(), nodes, links, until });

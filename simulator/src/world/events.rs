@@ -8,12 +8,13 @@ use quorate_core::{Index, Nanos, RequestId, Timestamp};
 use super::{
     World,
     snapshots::{Have, Offer, Part},
+    wire::Flap,
 };
 use crate::{
     client::Answer,
     network::{Blocked, Trouble},
     oracle::Violation,
-    plan::Pattern,
+    plan::{Kinds, Pattern},
     system::System,
     trace::Trace,
 };
@@ -51,6 +52,9 @@ pub(super) enum Event<A> {
     Part { part: Part },
     Have { have: Have },
     Received { node: u64, life: u64, offer: Offer },
+    FilterEnds { blocked: Blocked, kinds: Kinds },
+    Flap(Flap),
+    Served(Box<Event<A>>),
     Heal,
     Inspect,
 }
@@ -166,6 +170,9 @@ impl<A> Event<A> {
             Event::RoomBack { node } => (30, *node),
             Event::Forget { node, .. } => (31, *node),
             Event::Tend => (32, 0),
+            Event::FilterEnds { .. } => (33, 0),
+            Event::Flap(_) => (34, 0),
+            Event::Served(event) => return 35 << 40 | event.key(),
         };
         kind << 32 | who
     }
@@ -216,6 +223,20 @@ impl<S: System> World<S> {
             Event::Part { part } => self.part(part),
             Event::Have { have } => self.have(have),
             Event::Received { node, life, offer } => self.received(node, life, offer),
+            Event::FilterEnds { blocked, kinds } => {
+                self.filter_ends(&blocked, kinds);
+                Ok(())
+            }
+            Event::Flap(flap) => {
+                self.flap(flap);
+                Ok(())
+            }
+            Event::Served(event) => {
+                self.served = true;
+                let result = self.dispatch(*event);
+                self.served = false;
+                result
+            }
             Event::Heal => self.heal(),
             Event::Inspect => self.inspect(),
         }

@@ -7,8 +7,9 @@ use crate::{
     choices::{Chance, Series, Stream},
     marks::Mark,
     network::{Network, Trouble},
+    node::Slow,
     oracle::Violation,
-    plan::{Fault, Planned, Target, When},
+    plan::{Fault, Planned, Target, When, Wire},
     profile::MILLISECOND,
     system::System,
 };
@@ -32,6 +33,9 @@ fn fate(fault: &Planned, number: u64) -> Chance {
 impl<S: System> World<S> {
     pub(super) fn schedule_plan(&mut self) {
         for (planned, fault) in self.plan.faults.clone().into_iter().enumerate() {
+            if matches!(fault.fault, Fault::Wire(Wire::Replay { .. })) {
+                self.recorder.get_or_insert_default();
+            }
             match fault.when {
                 When::At(at) => self.push_at(at, Event::Fault { planned }),
                 When::On { after, pattern, nth } => {
@@ -104,10 +108,17 @@ impl<S: System> World<S> {
                 self.trouble(number, Trouble { drop_ppm, slower: 0 }, until);
             }
             Fault::Slow { by } => self.trouble(number, Trouble { drop_ppm: 0, slower: by }, until),
+            Fault::Wire(wire) => self.strike_wire(number, wire, until, chance),
+            Fault::SlowSteps { by } => node.slow = Slow { by, until, busy_until: now },
             Fault::Drift { ppm } => {
                 node.clock.set_drift(now, ppm);
                 self.marks.add(Mark::ClockDrifted, u64::from(ppm != 0));
                 self.tell_clock(number, 0);
+                self.clock_changed(number);
+            }
+            Fault::FreezeClock => {
+                node.clock.freeze(now, until);
+                self.marks.reach(Mark::ClockFroze);
                 self.clock_changed(number);
             }
             Fault::Jump { .. }
@@ -123,7 +134,7 @@ impl<S: System> World<S> {
             }
             Fault::FailRead { after } => node.disk.fail_read_after(after),
             Fault::FullDisk { left } => self.fill_disk(number, left, until),
-            Fault::SlowDisk { times } => node.slow = (times, until),
+            Fault::SlowDisk { times } => node.slow_disk = (times, until),
             Fault::Damage(damage) => self.damage(number, damage, chance),
             Fault::LoseMachine => self.lose_machine(number, chance),
             Fault::Amnesia => self.remember(number, planned, until, chance),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use quorate_core::{HardState, NodeId, Timestamp};
-use quorate_driver::{Driver, LogStore, Recovered};
+use quorate_driver::{Driver, LogStore, Recovered, Tally};
 
 use super::{Event, Work, World};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     marks::Mark,
     node::{Life, Service},
     oracle::{Violation, durable::Mirror, election::View},
-    plan::{Fault, Pattern},
+    plan::{Fault, MessageKind, Pattern},
     profile::{MILLISECOND, Settings},
     store::{self, Store},
     system::System,
@@ -129,6 +129,7 @@ impl<S: System> World<S> {
             kept: 0,
             damaged: false,
             published: None,
+            asked: Tally::default(),
         });
         self.note(1, number, &[]);
         self.tell_start(number, (found.kept, found.lost));
@@ -190,6 +191,7 @@ impl<S: System> World<S> {
         let node = &mut self.nodes[number as usize];
         let lost = self.trace.as_ref().map_or(0, |_| node.disk.counters().lost_sectors);
         node.paused_until = 0;
+        node.slow.busy_until = 0;
         let Some(mut life) = node.life.take() else {
             // Down already: a killed machine may still lose its power.
             if fault == Fault::PowerLoss {
@@ -251,10 +253,12 @@ impl<S: System> World<S> {
         }
         let message = quorate_codec::decode_message(bytes)
             .map_err(|error| Violation::Codec { node: from, detail: error.to_string() })?;
+        let kind = MessageKind::of(&message.body);
         self.tell_delivery(from, to, &message, heard);
         let Some(running) = &mut self.nodes[to as usize].life else { return Ok(()) };
         running.driver.receive(sender, message, at);
         self.note(3, from << 8 | to, &[]);
+        self.observe(Pattern::Received(kind), to);
         self.pump(to)
     }
 

@@ -18,6 +18,7 @@ mod snapshots;
 mod stats;
 mod storage;
 mod tell;
+mod wire;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -47,6 +48,7 @@ pub use events::Upcoming;
 use events::{Event, Order, Request, Trigger, Work};
 pub use faults::Strike;
 pub use stats::Stats;
+use wire::Recorder;
 
 #[cfg(test)]
 mod tests;
@@ -125,6 +127,10 @@ pub struct World<S: System = KvSystem> {
     tending: bool,
     /// Whether a disk has forgotten without a trace what it had synced.
     forgot: bool,
+    /// Whether the event that is being taken in has waited for its process.
+    served: bool,
+    /// What was sent, where a fault may repeat it.
+    recorder: Option<Recorder<S::Answer>>,
 }
 
 /// What a client is to do, where that is given.
@@ -215,6 +221,8 @@ impl<S: System> World<S> {
             applying: false,
             tending: false,
             forgot: false,
+            served: false,
+            recorder: None,
         };
         world.schedule_plan();
         for client in 0..clients {
@@ -340,11 +348,24 @@ impl<S: System> World<S> {
     fn postponed(&mut self, node: u64, event: impl FnOnce() -> Event<S::Answer>) -> bool {
         let until = self.nodes[node as usize].paused_until;
         if until <= self.now {
-            return false;
+            return self.queued(node, event);
         }
         self.marks.reach(Mark::Paused);
         self.tell_held(node);
         self.push_at(until, event());
+        true
+    }
+
+    /// Queues an event of a process whose steps take long behind those that came before.
+    fn queued(&mut self, node: u64, event: impl FnOnce() -> Event<S::Answer>) -> bool {
+        let slow = &mut self.nodes[node as usize].slow;
+        if slow.until <= self.now || self.served {
+            return false;
+        }
+        slow.busy_until = slow.busy_until.max(self.now).saturating_add(slow.by).min(slow.until);
+        let at = slow.busy_until;
+        self.marks.reach(Mark::StepSlowed);
+        self.push_at(at, Event::Served(Box::new(event())));
         true
     }
 
@@ -391,6 +412,9 @@ impl<S: System> World<S> {
         marks.add(Mark::MessageOvertook, network.reordered);
         marks.add(Mark::OneWayBlocked, network.blocked_one_way);
         marks.add(Mark::LinkSlowed, network.slowed);
+        marks.add(Mark::KindBlocked, network.filtered);
+        marks.add(Mark::MessageHeld, network.held);
+        marks.add(Mark::LinkFull, network.overflowed);
         for node in &self.nodes {
             stats::mark_disk(&mut marks, node.disk.counters());
             if let Some(life) = &node.life {

@@ -58,7 +58,28 @@ impl<S: System> World<S> {
         if self.postponed(number, || Event::Operate { node: number, planned }) {
             return Ok(());
         }
-        if self.is_sound(number, &fault) { self.ask(number, &fault) } else { Ok(()) }
+        if !self.is_sound(number, &fault) {
+            return Ok(());
+        }
+        match fault.fault {
+            Fault::Members(wish) => self.ask_for_members(number, wish),
+            _ => self.ask(number, &fault),
+        }
+    }
+
+    fn ask_for_members(&mut self, number: u64, wish: Wish) -> Result<(), Violation> {
+        let (request, nodes) = (self.next_request, self.settings.first_nodes());
+        self.next_request += 1;
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(self.now);
+        let Some(life) = &mut node.life else { return Ok(()) };
+        let changes = changes(wish, number, nodes, &life.members);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        life.driver.change_members(request, changes, None, time);
+        self.orders.insert(request, Order::Members);
+        self.operated(number, request)
     }
 
     fn ask(&mut self, number: u64, fault: &Planned) -> Result<(), Violation> {
@@ -69,14 +90,6 @@ impl<S: System> World<S> {
         let (time, life_number) = (node.clock.read(self.now), node.lives);
         let Some(life) = &mut node.life else { return Ok(()) };
         match fault.fault {
-            Fault::Members(wish) => {
-                let changes = changes(wish, number, nodes, &life.members);
-                if changes.is_empty() {
-                    return Ok(());
-                }
-                life.driver.change_members(request, changes, None, time);
-                self.orders.insert(request, Order::Members);
-            }
             Fault::Transfer(to) => {
                 let to = to.map(|to| NodeId::of(to % nodes + 1));
                 life.driver.transfer(request, to, time);
@@ -101,7 +114,8 @@ impl<S: System> World<S> {
                 life.driver.space(true, time);
                 self.push_at(until, Event::SpaceBack { node: number, life: life_number });
             }
-            Fault::DamagedMachine
+            Fault::Members(_)
+            | Fault::DamagedMachine
             | Fault::Jump { .. }
             | Fault::Kill
             | Fault::PowerLoss
@@ -110,7 +124,10 @@ impl<S: System> World<S> {
             | Fault::Partition(_)
             | Fault::Lossy { .. }
             | Fault::Slow { .. }
+            | Fault::Wire(_)
+            | Fault::SlowSteps { .. }
             | Fault::Drift { .. }
+            | Fault::FreezeClock
             | Fault::StallDisk
             | Fault::FailDisk { .. }
             | Fault::FailRead { .. }
@@ -150,6 +167,7 @@ impl<S: System> World<S> {
         self.nodes[number as usize].clock.jump(self.now, by);
         self.tell_clock(number, by);
         self.marks.add(Mark::ClockSteppedBack, u64::from(by < 0));
+        self.marks.add(Mark::ClockLeapt, u64::from(by > 0));
         self.clock_changed(number);
         if is_seen { self.look_at_clock(number) } else { Ok(()) }
     }

@@ -8,7 +8,10 @@ use crate::{
     client::Answer,
     marks::Mark,
     node::Life,
-    oracle::{Violation, read::Floors},
+    oracle::{
+        Violation,
+        read::{Floors, leased},
+    },
     plan::Fault,
     profile::MILLISECOND,
     system::{ResponseOf, System},
@@ -75,9 +78,12 @@ impl<S: System> World<S> {
         index: u64,
     ) -> Result<(), Violation> {
         let Some(asked) = self.requests.get(&request).copied() else { return Ok(()) };
+        let at_once = asked.lease && asked.step == self.stats.events;
+        if at_once {
+            leased(number, asked.committed, index)?;
+        }
         Floors::named(number, asked.committed, index)?;
         self.marks.add(Mark::ReadWaitedForApply, u64::from(self.applying));
-        let at_once = asked.lease && asked.step == self.stats.events;
         self.marks.add(Mark::LeaseRead, u64::from(at_once));
         let Some(life) = &self.nodes[number as usize].life else { return Ok(()) };
         if at_once && life.members.voters().len() > 1 {

@@ -3,13 +3,14 @@
 use quorate_core::{
     AppendOutcome, Body, Configuration, Message, NodeId, Promotion, RoleKind, Status,
 };
+use quorate_driver::ActionKind;
 
 use super::{Event, Work, World};
 use crate::{
     choices::Series,
     marks::Mark,
     oracle::{Violation, election::View, members},
-    plan::Pattern,
+    plan::{MessageKind, Pattern},
     profile::MILLISECOND,
     system::System,
     trace::Spoken,
@@ -18,29 +19,14 @@ use crate::{
 /// Every so many steps the core's own invariants are checked.
 const CHECK_EVERY: u64 = 64;
 
-/// Messages of one kind and term follow each other.
-fn series_of(message: &Message) -> Series {
-    let kind = match &message.body {
-        Body::PreVoteRequest(_) => 0,
-        Body::PreVoteAnswer(_) => 1,
-        Body::VoteRequest(_) => 2,
-        Body::VoteAnswer(_) => 3,
-        Body::AppendRequest(_) => 4,
-        Body::AppendAnswer(_) => 5,
-        Body::ReadRequest(_) => 6,
-        Body::ReadAnswer(_) => 7,
-        Body::TimeoutNow => 8,
-    };
-    Series { kind, epoch: message.term }
-}
-
 impl<S: System> World<S> {
     /// Takes everything that a node's last step asks for.
     pub(super) fn pump(&mut self, number: u64) -> Result<(), Violation> {
         self.tell_state(number);
         self.look(number)?;
+        self.observe_actions(number);
         self.send_all(number)?;
-        self.offer_snapshots(number);
+        self.offer_snapshots(number)?;
         if self.struck.is_empty() {
             self.outcomes(number)?;
             self.hand_out(number)?;
@@ -151,6 +137,21 @@ impl<S: System> World<S> {
         self.marks.add(Mark::MachineReplaced, u64::from(voters().any(|id| id > first)));
     }
 
+    /// What the core asked for since faults that wait for that looked last.
+    fn observe_actions(&mut self, number: u64) {
+        if self.triggers.is_empty() {
+            return;
+        }
+        let Some(life) = &mut self.nodes[number as usize].life else { return };
+        let after = *life.driver.tally();
+        let before = std::mem::replace(&mut life.asked, after);
+        for kind in ActionKind::ALL {
+            for _ in before.count(*kind)..after.count(*kind) {
+                self.observe(Pattern::Action(*kind), number);
+            }
+        }
+    }
+
     fn send_all(&mut self, number: u64) -> Result<(), Violation> {
         let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
         let sends: Vec<(NodeId, Message)> = life.driver.drain_sends().collect();
@@ -174,6 +175,10 @@ impl<S: System> World<S> {
     }
 
     fn observe_send(&mut self, number: u64, message: &Message, more: bool) {
+        if self.triggers.is_empty() {
+            return;
+        }
+        self.observe(Pattern::Sent(MessageKind::of(&message.body)), number);
         match &message.body {
             Body::VoteAnswer(answer) if answer.granted => {
                 self.observe(Pattern::VoteGranted, number);
@@ -213,8 +218,11 @@ impl<S: System> World<S> {
         quorate_codec::encode_message(message, &mut scratch);
         self.note(7, from << 8 | to, &scratch);
         let life = self.nodes[from as usize].lives;
-        let arrivals =
-            self.network.send(&mut self.choices, (from, to), series_of(message), self.now);
+        let (kind, link) = (MessageKind::of(&message.body), (from, to));
+        // Messages of one kind and term follow each other.
+        let series = Series { kind: kind.number(), epoch: message.term };
+        let size = scratch.len() as u64;
+        let fate = self.network.send(&mut self.choices, link, series, size, self.now);
         let bytes = bytes::Bytes::copy_from_slice(&scratch);
         self.scratch = scratch;
         // A share of messages is compared with what comes out of the codec again.
@@ -225,6 +233,7 @@ impl<S: System> World<S> {
                 return Err(Violation::Codec { node: from, detail });
             }
         }
+        let arrivals = self.arrivals(from, fate, &bytes)?;
         let before = self.tell_send((from, to), || Spoken::of(message), arrivals);
         let is_gone = arrivals[0].is_none() || self.nodes[to as usize].life.is_none();
         let chance = self.settings.unreachable_ppm;
@@ -234,8 +243,10 @@ impl<S: System> World<S> {
         {
             self.push(MILLISECOND, Event::Unreachable { node: from, life, peer: to });
         }
+        let event = Event::Deliver { from, to, life, bytes };
+        self.record(kind, message.term, link, &event);
         for at in arrivals.into_iter().flatten() {
-            self.push_at(at, Event::Deliver { from, to, life, bytes: bytes.clone() });
+            self.push_at(at, event.clone());
         }
         self.tell_from(before);
         Ok(())

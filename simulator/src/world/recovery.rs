@@ -29,7 +29,7 @@ impl<S: System> World<S> {
             let node = &mut self.nodes[number as usize];
             node.disk.disarm();
             node.disk.limit(None);
-            node.slow = (1, 0);
+            node.slow_disk = (1, 0);
             node.clock.set_drift(self.now, 0);
             let lives = node.lives;
             if let Some(life) = &mut node.life {

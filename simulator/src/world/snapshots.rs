@@ -14,7 +14,7 @@ use crate::{
     choices::Series,
     marks::Mark,
     oracle::Violation,
-    plan::Pattern,
+    plan::{MessageKind, Pattern},
     profile::{MICROSECOND, MILLISECOND},
     system::System,
     trace::{Said, Spoken, What},
@@ -46,14 +46,14 @@ pub(super) struct Have {
 }
 
 impl Part {
-    fn spoken(&self) -> Spoken {
+    pub(super) fn spoken(&self) -> Spoken {
         let (offset, bytes, last) = (self.offset, self.bytes.len() as u64, self.offer.meta.last);
         Spoken { term: self.offer.term, said: Said::SnapshotPart { last, offset, bytes } }
     }
 }
 
 impl Have {
-    fn spoken(&self) -> Spoken {
+    pub(super) fn spoken(&self) -> Spoken {
         let (bytes, last) = (self.offset, self.offer.meta.last);
         Spoken { term: self.offer.term, said: Said::SnapshotHave { last, bytes } }
     }
@@ -125,11 +125,11 @@ impl<S: System> World<S> {
     }
 
     /// Whoever needs a snapshot is asked how much of it there is.
-    pub(super) fn offer_snapshots(&mut self, number: u64) {
-        let Some(life) = &mut self.nodes[number as usize].life else { return };
+    pub(super) fn offer_snapshots(&mut self, number: u64) -> Result<(), Violation> {
+        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
         let sends: Vec<_> = life.driver.drain_snapshot_sends().collect();
         for send in sends {
-            let Some(life) = &mut self.nodes[number as usize].life else { return };
+            let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
             // The newest one: the one that was meant may be gone.
             let newest = life.driver.raft().status().snapshot.cloned();
             let Some(meta) = newest.map(Arc::new) else { continue };
@@ -137,20 +137,41 @@ impl<S: System> World<S> {
             let Ok(id) = life.store.snapshot_find(meta.last) else { continue };
             let to = send.to.get() - 1;
             let offer = Offer { from: number, to, term: send.term, meta, id };
-            self.send_part(Part { offer, offset: 0, bytes: Bytes::new() });
+            self.send_part(Part { offer, offset: 0, bytes: Bytes::new() })?;
         }
+        Ok(())
     }
 
-    fn send_part(&mut self, part: Part) {
+    fn send_part(&mut self, part: Part) -> Result<(), Violation> {
         let (from, to) = (part.offer.from, part.offer.to);
         self.note(21, from << 8 | to, &part.bytes);
-        let parts = Series { kind: 9, epoch: part.offer.term };
-        let arrivals = self.network.send(&mut self.choices, (from, to), parts, self.now);
-        let before = self.tell_send((from, to), || part.spoken(), arrivals);
+        let (kind, term, bytes) = (MessageKind::SnapshotPart, part.offer.term, part.bytes.clone());
+        let event = Event::Part { part: part.clone() };
+        self.carry(kind, term, (from, to), &bytes, event, || part.spoken())
+    }
+
+    /// Sends what belongs to a snapshot.
+    fn carry(
+        &mut self,
+        kind: MessageKind,
+        term: Term,
+        link: (u64, u64),
+        bytes: &[u8],
+        event: Event<S::Answer>,
+        spoken: impl FnOnce() -> Spoken,
+    ) -> Result<(), Violation> {
+        let series = Series { kind: kind.number(), epoch: term };
+        let size = bytes.len() as u64;
+        let fate = self.network.send(&mut self.choices, link, series, size, self.now);
+        let arrivals = self.arrivals(link.0, fate, bytes)?;
+        let before = self.tell_send(link, spoken, arrivals);
+        self.record(kind, term, link, &event);
         for at in arrivals.into_iter().flatten() {
-            self.push_at(at, Event::Part { part: part.clone() });
+            self.push_at(at, event.clone());
         }
         self.tell_from(before);
+        self.observe(Pattern::Sent(kind), link.0);
+        Ok(())
     }
 
     fn has_bad_disk(&self, node: u64) -> bool {
@@ -196,15 +217,11 @@ impl<S: System> World<S> {
             self.keep_received(to, &offer)?;
         }
         self.note(22, from << 8 | to, &[]);
-        let haves = Series { kind: 10, epoch: offer.term };
-        let arrivals = self.network.send(&mut self.choices, (to, from), haves, self.now);
+        let (kind, term) = (MessageKind::SnapshotAnswer, offer.term);
         let have = Have { offer, offset: has };
-        let before = self.tell_send((to, from), || have.spoken(), arrivals);
-        for at in arrivals.into_iter().flatten() {
-            self.push_at(at, Event::Have { have: have.clone() });
-        }
-        self.tell_from(before);
-        Ok(())
+        let event = Event::Have { have: have.clone() };
+        self.observe(Pattern::Received(MessageKind::SnapshotPart), to);
+        self.carry(kind, term, (to, from), &has.to_le_bytes(), event, || have.spoken())
     }
 
     /// All of a snapshot is here: it becomes durable, and a little later the core learns of it.
@@ -241,6 +258,7 @@ impl<S: System> World<S> {
         let to = have.offer.to;
         self.tell_lead(|| What::Deliver { node: from, from: to, message: have.spoken(), heard });
         let Have { offer, offset } = have;
+        self.observe(Pattern::Received(MessageKind::SnapshotAnswer), from);
         let part_bytes = self.settings.part_bytes;
         let Some(life) = &mut self.nodes[from as usize].life else { return Ok(()) };
         if offset >= offer.id.len || life.store.snapshot_find(offer.id.last) != Ok(offer.id) {
@@ -252,8 +270,7 @@ impl<S: System> World<S> {
             return Ok(());
         }
         let Some(bytes) = self.kept(from, read)? else { return Ok(()) };
-        self.send_part(Part { offer, offset, bytes });
-        Ok(())
+        self.send_part(Part { offer, offset, bytes })
     }
 
     /// A core learns that another node's snapshot is here.

@@ -77,7 +77,7 @@ impl<S: System> World<S> {
     /// How long something takes that a good disk does in `delay`.
     pub(super) fn disk_time(&mut self, number: u64, delay: Nanos) -> Nanos {
         let node = &self.nodes[number as usize];
-        let (times, until) = node.slow;
+        let (times, until) = node.slow_disk;
         if until <= self.now {
             return delay;
         }

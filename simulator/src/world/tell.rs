@@ -7,7 +7,7 @@ use crate::{
     network::{Blocked, Network},
     node::Node,
     oracle::{Violation, durable::Mirror},
-    plan::{Fault, Planned, Target},
+    plan::{Fault, Planned, Target, Wire},
     system::System,
     trace::{Fate, NodeState, Record, Spoken, What},
 };
@@ -151,7 +151,9 @@ impl<S: System> World<S> {
             Target::Everyone => (0..all).collect(),
         };
         let blocked: Option<Blocked> = match (fault.fault, nodes.first()) {
-            (Fault::Partition(split), Some(node)) => Some(Network::blocked_by(split, *node, all)),
+            (Fault::Partition(split) | Fault::Wire(Wire::Flap { split, .. }), Some(node)) => {
+                Some(Network::blocked_by(split, *node, all))
+            }
             _ => None,
         };
         let until = self.until(fault.duration);
