@@ -93,7 +93,8 @@ fn a_refusal_that_is_not_about_the_last_probe_changes_nothing() {
 
 #[test]
 fn a_refusal_of_what_was_acknowledged_starts_no_storm() {
-    let (mut group, base, _) = elected();
+    let (mut group, _, _) = elected();
+    let held = first_probe(&group);
     let answer = |group: &mut Group, more: u64, outcome| {
         let (term, round) = (group.status(1).term, group.status(1).peers[1].round + more);
         let body = Body::AppendAnswer(AppendAnswer { round, priority: 100, outcome });
@@ -104,11 +105,12 @@ fn a_refusal_of_what_was_acknowledged_starts_no_storm() {
                 || matches!(action, Action::ReadLog { .. })
         })
     };
-    answer(&mut group, 1, AppendOutcome::Matched { index: base + 1 });
+    answer(&mut group, 1, AppendOutcome::Matched { index: held });
     group.step(1, Input::PeerUnreachable { peer: id(3) });
     group.pass(20);
+    assert_eq!((group.status(1).peers[1].match_index, first_probe(&group)), (held, held));
     // A disk that lost what it had acknowledged: no log agrees with what it says now.
-    let refusal = AppendOutcome::Conflict { rejected: base + 1, hint: LogId::new(1, 1) };
+    let refusal = AppendOutcome::Conflict { rejected: held, hint: LogId::new(1, 1) };
     answer(&mut group, 1, refusal);
     for _ in 0..5 {
         assert!(!answer(&mut group, 0, refusal), "the next round will ask again");
