@@ -112,7 +112,9 @@ impl Watch {
         let vote = match &message.body {
             Body::VoteAnswer(answer) if answer.granted => to.get(),
             Body::VoteRequest(_) => node,
-            Body::AppendAnswer(answer) => return says_what_is_durable(node, term, answer, member),
+            Body::AppendAnswer(answer) => {
+                return says_what_is_durable(node, term, answer, member, &self.committed);
+            }
             _ => return Ok(()),
         };
         let on_disk = disk.hard_state.voted_for.map(NodeId::get);
@@ -238,6 +240,7 @@ fn says_what_is_durable(
     term: Term,
     answer: &AppendAnswer,
     member: &Member,
+    committed: &BTreeMap<Index, (LogId, Term)>,
 ) -> Result<(), String> {
     let (status, disk) = (member.raft.status(), &member.disk);
     if answer.round > 0 && disk.hard_state.promise < status.promise {
@@ -246,7 +249,8 @@ fn says_what_is_durable(
     let AppendOutcome::Matched { index } = answer.outcome else { return Ok(()) };
     let holds = match status.log.term_at(index) {
         Some(term) => disk.holds(LogId::new(term, index)),
-        None => index <= disk.base.index,
+        // Behind a snapshot, in memory; the disk may still have to be told to let it go.
+        None => committed.get(&index).is_some_and(|(log_id, _)| disk.holds(*log_id)),
     };
     if index == 0 || (holds && disk.hard_state.term >= term) {
         return Ok(());
