@@ -97,7 +97,12 @@ fn files_that_cannot_be_summed_are_refused_with_their_names() {
     for (name, from, to, sentence) in [
         ("version.jsonl", version, "0.0.9", "line 1: it is of quorate-sim 0.0.9, but this is"),
         ("line.jsonl", "\"seed\":5", "\"seed\":five", "line.jsonl, line 3: it is damaged"),
-        ("mark.jsonl", "GroupCommit", "Luck", "line 2: it is damaged or cut short: no mark 'Luck'"),
+        (
+            "mark.jsonl",
+            "\"marks\":{",
+            "\"marks\":{\"Luck\":1,",
+            "line 2: it is damaged or cut short: no mark 'Luck'",
+        ),
         ("probe.jsonl", "\"probe\":\"", "\"probe\":\"1", "are not of one batch: of a build whose"),
     ] {
         fs::write(folder.0.join(name), good.replacen(from, to, 1)).expect("a file");

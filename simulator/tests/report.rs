@@ -46,7 +46,7 @@ fn page_of_a_failure(folder: &Path) -> PathBuf {
         let command = Command::new(env!("CARGO_BIN_EXE_quorate-sim")).args(arguments).output();
         command.expect("the command runs")
     };
-    let plan = sim(&["plan", "--seed", "284", "--profile", "leases", "--toml"]);
+    let plan = sim(&["plan", "--seed", "292", "--profile", "leases", "--toml"]);
     let plan = String::from_utf8(plan.stdout).expect("text");
     let from = plan.lines().find(|line| line.starts_with("max-clock-drift-ppm")).expect("it");
     let (case, page) = (folder.join("case.toml"), folder.join("page.html"));
@@ -140,7 +140,9 @@ fn keys_step_through_a_run() {
     assert_eq!((steps[3], steps[4]), (steps[1], steps[0]), "and back");
     assert_eq!(found["faultKind"], "fault");
     assert!(number("fault") < number("backFromFault"));
-    assert_eq!(number("causeStep"), 1, "c goes to the first step of the path");
+    // The first may be where the cursor is already.
+    assert!((1..=2).contains(&number("causeStep")), "c goes to the next step of the path");
+    assert!(number("cause") > number("home"));
     let heartbeats = &found["heartbeats"];
     assert!(heartbeats["with"].as_u64() > heartbeats["without"].as_u64(), "{heartbeats}");
     assert!(found["zoom"]["after"].as_u64() > found["zoom"]["before"].as_u64());

@@ -23,7 +23,7 @@ fn records() -> Vec<Record> {
 
 /// A stale read: clocks drift, and no node reckons with it.
 fn failing() -> Played {
-    let mut case = Case::new(Recipe { profile: Profile::Leases, ..Recipe::new(284) });
+    let mut case = Case::new(Recipe { profile: Profile::Leases, ..Recipe::new(105) });
     case.settings.max_clock_drift_ppm = 0;
     traced(&case)
 }

@@ -152,8 +152,11 @@ impl<S: System> World<S> {
         let Some(pending) = client.pending.as_mut().filter(|p| p.operation == operation) else {
             return Ok(());
         };
+        let before = pending.attempts;
         pending.attempts += 1;
-        let other = self.for_attempt(number, Leg::Choice, self.settings.all_nodes());
+        let nodes = self.settings.all_nodes();
+        // Where nothing is drawn they are asked in turn.
+        let other = (self.for_attempt(number, Leg::Choice, nodes) + before) % nodes;
         let delay = self.trip(number, Leg::There);
         let client = &mut self.clients[number as usize];
         let node = client.hint.unwrap_or(other);
