@@ -76,9 +76,8 @@ pub(crate) fn create_segment<D: Disk>(
 }
 
 /// Writes and syncs the unfinished segment: its head, then fill up to its size, so that later
-/// flushes change no metadata.
+/// flushes change no metadata. Whatever a crash left of one is gone since the log was opened.
 fn write_whole<D: Disk>(disk: &D, head: &[u8], file_bytes: u64) -> Result<(), WalError> {
-    remove_unfinished(disk)?;
     let failed = || WalError::io("create a segment");
     let mut file = disk.create(UNFINISHED).map_err(failed())?;
     file.write_all_at(head, 0).map_err(failed())?;
