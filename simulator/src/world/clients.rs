@@ -205,7 +205,9 @@ impl<S: System> World<S> {
         let life_number = node.lives;
         let Some(life) = &mut node.life else { return Ok(()) };
         let operation = asked(&self.begun, operation, &self.settings.workload);
-        life.inbox.push((request, self.system.command(&operation)));
+        let command = self.system.command(&operation);
+        self.longest_command = self.longest_command.max(command.len() as u64);
+        life.inbox.push((request, command));
         if life.inbox.len() == 1 {
             let gather = self.settings.workload.gather;
             let delay = self.work(to, Work::Gather, gather + 1);

@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use quorate_core::{Configuration, Index, LogId, Nanos, RequestId};
+use quorate_core::{Configuration, LogId, Nanos, RequestId};
 
 use crate::{
     case::{Case, PlannedOperation},
@@ -112,8 +112,8 @@ pub struct World<S: System = KvSystem> {
     damaged_restarted: bool,
     /// Whose disk hangs on when all else has healed.
     hung: Option<u64>,
-    /// The newest commit index of any node at that time.
-    committed_at_healing: Index,
+    /// The most bytes that a client proposed at once.
+    longest_command: u64,
     write_since_heal: bool,
     finished: bool,
     stats: Stats,
@@ -210,7 +210,7 @@ impl<S: System> World<S> {
             healed_at: None,
             damaged_restarted: false,
             hung: None,
-            committed_at_healing: 0,
+            longest_command: 0,
             write_since_heal: false,
             finished: false,
             stats: Stats::default(),

@@ -14,12 +14,13 @@ use crate::{
     trace::Trace,
 };
 
+/// What an entry takes in a message beside its command, at most. Bytes.
+const ENTRY_BYTES: u64 = 64;
+
 impl<S: System> World<S> {
     /// All faults end.
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.healed_at = Some(self.now);
-        let views = self.nodes.iter().filter_map(|node| node.life.as_ref()).map(|life| life.view);
-        self.committed_at_healing = views.map(|view| view.commit).max().unwrap_or(0);
         self.network.heal();
         self.triggers.clear();
         self.struck.clear();
@@ -109,18 +110,32 @@ impl<S: System> World<S> {
         Ok(())
     }
 
-    /// How long state machines may take for what was committed before the healing: after a restart
-    /// that is the whole log, read back from the disk. While any node does not know all of it to be committed, no time is
-    /// added.
-    fn work_left(&self) -> Nanos {
-        let committed = self.committed_at_healing;
+    /// How much longer than a few election timeouts it may take to bring everyone to the same state.
+    /// Links must carry the log to a node that may have nothing of it; then state machines must
+    /// apply it: after a restart that is the whole log, read back from the disk. While no write is
+    /// acknowledged, no time is added; with that one, clients stop.
+    pub(super) fn work_left(&self) -> Nanos {
+        let committed = self.oracles.log.last_committed();
         let knows =
             |node: &Node<S>| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
-        let each = self.settings.apply_spread + self.settings.write_time;
-        let members = self.newest_members();
-        let counts = |node: &&Node<S>| members.is_some_and(|members| members.is_member(node.id));
-        let all_know = members.is_some() && self.nodes.iter().filter(counts).all(knows);
-        if all_know { committed * each } else { 0 }
+        let Some(members) = self.newest_members().filter(|_| self.write_since_heal) else {
+            return 0;
+        };
+        let is_member = |node: &&Node<S>| members.is_member(node.id);
+        let all_know = self.nodes.iter().filter(is_member).all(knows);
+        let each = if all_know { self.settings.apply_spread + self.settings.write_time } else { 0 };
+        self.carrying(committed) + committed * each
+    }
+
+    /// How long a link takes at most for the first `entries` of the log, one window of messages with
+    /// their answers after the other.
+    fn carrying(&self, entries: u64) -> Nanos {
+        let settings = &self.settings;
+        let bytes = entries * (self.longest_command + ENTRY_BYTES);
+        let messages = bytes.div_ceil(settings.max_message_bytes);
+        let windows = messages.div_ceil(u64::from(settings.max_inflight_messages));
+        let trips = 2 * (settings.link.delay + settings.link.spread);
+        windows * (trips + settings.write_time + settings.write_spread)
     }
 
     /// What the group still lacks.

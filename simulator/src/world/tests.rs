@@ -4,7 +4,10 @@ use quorate_core::{HardState, LogId, NodeId};
 use quorate_kv::Kv;
 
 use super::*;
-use crate::history::{Ask, Told};
+use crate::{
+    history::{Ask, Told},
+    profile::MILLISECOND,
+};
 
 /// A calm world of three nodes that has run to its end.
 fn ended() -> World {
@@ -61,6 +64,25 @@ fn a_group_that_does_not_come_back() {
     assert!(matches!(end, Err(Violation::Stuck { timeouts: found, .. }) if found == timeouts));
     let due = settings.fault_time + timeouts * settings.election_timeout;
     assert!((due..due + settings.election_timeout).contains(&world.now()));
+}
+
+#[test]
+fn a_group_has_the_time_that_links_need_to_carry_its_log() {
+    let mut world = ended();
+    let entries = world.oracles.log.last_committed();
+    world.longest_command = 2_000 - 64;
+    world.settings.max_message_bytes = 1_000 * entries;
+    world.settings.max_inflight_messages = 1;
+    world.settings.link.delay = 3 * MILLISECOND;
+    world.settings.link.spread = 2 * MILLISECOND;
+    (world.settings.write_time, world.settings.write_spread) = (MILLISECOND, 0);
+    world.settings.apply_spread = 0;
+    // Two messages, each with its answer and a write; then each entry is applied.
+    assert_eq!(world.work_left(), 2 * 11 * MILLISECOND + entries * MILLISECOND);
+    world.nodes[1].life.as_mut().unwrap().view.commit -= 1;
+    assert_eq!(world.work_left(), 2 * 11 * MILLISECOND);
+    world.write_since_heal = false;
+    assert_eq!(world.work_left(), 0);
 }
 
 #[test]
