@@ -9,28 +9,28 @@
 //! assert_eq!(results.exit_code(), 0, "{results}");
 //! ```
 
-use std::{fmt, ops::Range, thread};
+use std::{fmt, ops::Range};
 
 use quorate_core::Nanos;
 
 use crate::{
     case::Case,
-    hash::mix,
+    hash::{mix, scatter},
     marks::Marks,
     plan::Plan,
+    pool,
     profile::{Profile, SECOND},
     run::{Options, Report, run_case, without_panics},
     shrink::{Limits, Shrunk, shrink},
     system::System,
+    words::counted,
     world::{Recipe, Stats},
 };
 
-/// Every so many seeds one is run twice, unless all are.
+/// Of so many seeds one is run twice, unless all are; which ones does not depend on shards.
 const TWICE_EVERY: u64 = 16;
 /// Smaller cases that are tried for a failure, unless said otherwise.
 const SHRINK_RUNS: u64 = 3_000;
-/// Seeds that a thread runs before all wait for each other.
-const SEEDS_AT_A_TIME: u64 = 8;
 
 type Edit<S> = Box<dyn Fn(&mut Case<S>) + Send + Sync>;
 
@@ -41,7 +41,7 @@ pub struct Campaign<S: System> {
     recipe: Recipe,
     edits: Vec<Edit<S>>,
     jobs: u64,
-    twice: bool,
+    options: Options,
     keep_going: bool,
     shrink_runs: u64,
 }
@@ -55,7 +55,7 @@ impl<S: System> Campaign<S> {
             recipe: Recipe::new(0),
             edits: Vec::new(),
             jobs: 1,
-            twice: false,
+            options: Options::default(),
             keep_going: false,
             shrink_runs: SHRINK_RUNS,
         }
@@ -107,10 +107,16 @@ impl<S: System> Campaign<S> {
         Campaign { jobs: jobs.max(1), ..self }
     }
 
-    /// Runs every seed twice and compares after each event; without this, every sixteenth.
+    /// Runs every seed twice and compares after each event; without this, one of sixteen.
     #[must_use]
     pub fn twice(self) -> Campaign<S> {
-        Campaign { twice: true, ..self }
+        Campaign { options: Options { twice: true, ..self.options }, ..self }
+    }
+
+    /// Keeps a record for each thing that happens.
+    #[must_use]
+    pub fn trace(self) -> Campaign<S> {
+        Campaign { options: Options { trace: true, ..self.options }, ..self }
     }
 
     /// Goes on after a failure.
@@ -132,8 +138,28 @@ impl<S: System> Campaign<S> {
         case
     }
 
+    /// Runs one seed.
+    pub fn report(&self, seed: u64) -> Report<S> {
+        let twice = self.options.twice || scatter(seed).is_multiple_of(TWICE_EVERY);
+        let recipe = Recipe { seed, ..self.recipe };
+        run_case(recipe, self.case(seed), Options { twice, ..self.options })
+    }
+
     /// Runs the seeds, in their order as far as anybody can see, and shrinks what fails.
     pub fn run(&self) -> Results<S> {
+        let mut reports = Vec::new();
+        let jobs = self.jobs.min(self.seeds.end.saturating_sub(self.seeds.start));
+        pool::each(
+            jobs,
+            self.seeds.clone(),
+            |seed| self.report(seed),
+            |_, report| {
+                let goes_on = self.keep_going || report.failure.is_none();
+                reports.push(report);
+                goes_on
+            },
+        );
+        reports.sort_by_key(|report| report.recipe.seed);
         let mut results = Results {
             seeds: 0,
             stats: Stats::default(),
@@ -141,49 +167,15 @@ impl<S: System> Campaign<S> {
             hash: 0,
             failures: Vec::new(),
         };
-        let stride = if self.jobs == 1 { 1 } else { self.jobs * SEEDS_AT_A_TIME };
-        let mut next = self.seeds.start;
-        while next < self.seeds.end && (self.keep_going || results.failures.is_empty()) {
-            let end = next.saturating_add(stride).min(self.seeds.end);
-            for report in self.reports(next..end) {
-                let has_failed = report.failure.is_some();
-                results.add(report);
-                if has_failed && !self.keep_going {
-                    break;
-                }
+        // What other threads had begun behind the first failure is as if it had not been.
+        for report in reports {
+            results.add(report);
+            if !self.keep_going && !results.failures.is_empty() {
+                break;
             }
-            next = end;
         }
         self.shrink_each(&mut results.failures);
         results
-    }
-
-    fn report(&self, seed: u64) -> Report<S> {
-        let twice = self.twice || seed.is_multiple_of(TWICE_EVERY);
-        let recipe = Recipe { seed, ..self.recipe };
-        run_case(recipe, self.case(seed), Options { twice, ..Options::default() })
-    }
-
-    /// The reports of these seeds, in their order.
-    fn reports(&self, seeds: Range<u64>) -> Vec<Report<S>> {
-        let jobs = self.jobs.min(seeds.end - seeds.start);
-        if jobs == 1 {
-            return seeds.map(|seed| self.report(seed)).collect();
-        }
-        let mut reports = thread::scope(|scope| {
-            let every = |first: u64| (first..seeds.end).step_by(jobs as usize);
-            let threads: Vec<_> = (seeds.start..seeds.start + jobs)
-                .map(|first| {
-                    scope.spawn(move || every(first).map(|seed| self.report(seed)).collect())
-                })
-                .collect();
-            let join = |thread: thread::ScopedJoinHandle<'_, Vec<Report<S>>>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().flat_map(join).collect::<Vec<_>>()
-        });
-        reports.sort_by_key(|report| report.recipe.seed);
-        reports
     }
 
     /// Makes the first failure of each property smaller.
@@ -263,7 +255,7 @@ impl<S: System> fmt::Display for Failed<S> {
         let property = violation.property();
         writeln!(out, "FAILED seed {seed} at event {event}: {property}: {violation}")?;
         match &self.shrunk {
-            Some(shrunk) => write!(out, "shrunk in {} runs\n{shrunk}", shrunk.tries),
+            Some(shrunk) => write!(out, "shrunk in {}\n{shrunk}", counted(shrunk.tries, "run")),
             None => write!(out, "faults:\n{}", failure.case.plan),
         }
     }
@@ -273,13 +265,16 @@ impl<S: System> fmt::Display for Results<S> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failures.iter().try_for_each(|failed| write!(out, "{failed}"))?;
         let Results { seeds, stats, hash, failures, .. } = self;
-        let (failed, simulated) = (failures.len(), stats.simulated / SECOND);
-        let Stats { events, operations, answered, faults, commits, restarts, .. } = stats;
-        writeln!(
-            out,
-            "{seeds} seeds, {failed} failed: {simulated} simulated seconds, {events} events, \
-             {faults} faults, {restarts} restarts, {commits} commits, {operations} operations \
-             ({answered} answered), hash {hash:016x}"
-        )
+        let (seeds, failed) = (counted(*seeds, "seed"), failures.len());
+        let told = [
+            counted(stats.simulated / SECOND, "simulated second"),
+            counted(stats.events, "event"),
+            counted(stats.faults, "fault"),
+            counted(stats.restarts, "restart"),
+            counted(stats.commits, "commit"),
+            counted(stats.operations, "operation"),
+        ];
+        let (told, answered) = (told.join(", "), stats.answered);
+        writeln!(out, "{seeds}, {failed} failed: {told} ({answered} answered), hash {hash:016x}")
     }
 }

@@ -33,6 +33,7 @@ pub mod network;
 pub mod node;
 pub mod oracle;
 pub mod plan;
+pub mod pool;
 pub mod profile;
 pub mod queue;
 pub mod report;
@@ -41,6 +42,7 @@ pub mod shrink;
 pub mod store;
 pub mod system;
 pub mod trace;
+pub mod words;
 pub mod world;
 
 /// The most nodes that a world has.

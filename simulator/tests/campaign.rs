@@ -87,6 +87,25 @@ fn shards_merge_to_the_whole_in_any_steps() {
 }
 
 #[test]
+fn what_a_share_lacks_is_judged_when_all_are_merged() {
+    let folder = Folder::new("share");
+    // Too few and too short to show what the profile expects.
+    let run = |more: &[&str]| {
+        let shape = ["run", "--seeds", "0..4", "--time", "1s", "--failures", "none", "--profile"];
+        folder.run(&[&shape[..], &["lease-broken"], more].concat())
+    };
+    assert_eq!(run(&[]).status.code(), Some(5));
+    for (shard, out) in [("0/2", "out/0.jsonl"), ("1/2", "out/1.jsonl")] {
+        let share = run(&["--shard", shard, "--out", out]);
+        assert_eq!(share.status.code(), Some(0), "{}", text(&share.stderr));
+        let told = text(&share.stdout);
+        assert!(told.contains("this is one share of 2: `merge` judges that"), "{told}");
+    }
+    let (code, all) = folder.merged();
+    assert_eq!((code, &all["seeds"]), (Some(5), &serde_json::json!(4)));
+}
+
+#[test]
 fn files_that_cannot_be_summed_are_refused_with_their_names() {
     let folder = Folder::new("refused");
     folder.shard("0/2", "good.jsonl");

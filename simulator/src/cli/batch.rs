@@ -1,34 +1,29 @@
-//! Many seeds on several threads; each world lives on one.
+//! A campaign from the command line: which seeds, for how long, and what is kept and told of them.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc,
-    },
-    thread,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use quorate_sim::{
-    hash::{mix, scatter},
+    campaign::Campaign,
+    hash::mix,
     marks::Marks,
-    run::{Options, Report, run as run_seed},
-    world::Stats,
+    pool,
+    run::Report,
+    system::KvSystem,
+    world::{Recipe, Stats},
 };
 
 use super::{
     RunArgs,
     failures::{self, Kept},
+    interrupt::{self, INTERRUPTED},
     output, progress,
     results::{Header, Line, Part, Sink},
     seeds::Seeds,
 };
 
-/// Of so many seeds one is run twice; which ones does not depend on shards.
-const TWICE_EVERY: u64 = 16;
-/// As a shell reports a process that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 /// How many seeds there are where nothing is said.
 const SEEDS: u64 = 100;
 
@@ -52,18 +47,16 @@ pub(super) struct Total {
     pub(super) hash: u64,
 }
 
-/// What the threads share.
-struct Shared {
-    args: RunArgs,
+/// What is to be run.
+struct Batch<'a> {
+    args: &'a RunArgs,
     seeds: Seeds,
-    /// How many seeds of the shard were begun.
-    begun: AtomicU64,
-    stop: AtomicBool,
     deadline: Option<Instant>,
+    interrupt: &'static interrupt::Flag,
 }
 
-impl Shared {
-    fn new(args: &RunArgs) -> Shared {
+impl Batch<'_> {
+    fn new(args: &RunArgs) -> Batch<'_> {
         let seeds = args.seeds.unwrap_or(Seeds {
             first: 0,
             // A budget alone takes what it can.
@@ -71,17 +64,16 @@ impl Shared {
         });
         let budget = args.budget.map(Duration::from_nanos);
         let deadline = budget.and_then(|budget| Instant::now().checked_add(budget));
-        let (begun, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        Shared { args: args.clone(), seeds, begun, stop, deadline }
+        Batch { args, seeds, deadline, interrupt: interrupt::flag() }
     }
 
-    /// The next seed to run, if any.
-    fn next(&self) -> Option<u64> {
-        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if is_late || self.stop.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.seed(self.begun.fetch_add(1, Ordering::Relaxed))
+    /// The seeds, as long as there is time.
+    fn seeds(&self) -> impl Iterator<Item = u64> + Send {
+        let is_over = || {
+            let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            is_late || self.interrupt.is_set()
+        };
+        (0..).map_while(move |nth| if is_over() { None } else { self.seed(nth) })
     }
 
     fn seed(&self, nth: u64) -> Option<u64> {
@@ -97,61 +89,69 @@ impl Shared {
     fn count(&self) -> Option<u64> {
         self.seeds.end.map(|end| self.args.shard.count(self.seeds.first, end))
     }
-}
 
-/// Runs the seeds and gives the exit code.
-pub(super) fn run(args: &RunArgs) -> u8 {
-    let shared = Arc::new(Shared::new(args));
-    if shared.seeds.end.is_none() && args.budget.is_none() {
-        return output::usage("seeds without an end never end: write A..B, or give a --budget");
+    fn campaign(&self) -> Campaign<KvSystem> {
+        let Recipe { profile, nodes, time, .. } = self.args.shape.recipe(0);
+        let mut campaign = Campaign::of(KvSystem::default()).profile(profile).time(time);
+        if let Some(nodes) = nodes {
+            campaign = campaign.nodes(nodes);
+        }
+        if self.args.twice {
+            campaign = campaign.twice();
+        }
+        if self.args.trace.is_some() { campaign.trace() } else { campaign }
     }
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let handler = (shared.clone(), interrupted.clone());
-    // Without a handler the run just ends at once.
-    let _ = ctrlc::set_handler(move || {
-        handler.1.store(true, Ordering::Relaxed);
-        handler.0.stop.store(true, Ordering::Relaxed);
-    });
-    let (trace, mut sink) = match open(args, &shared) {
-        Ok(both) => both,
-        Err(error) => return output::usage(&error),
-    };
-    let mut total = batch(&shared, trace, &mut sink);
-    total.interrupted = interrupted.load(Ordering::Relaxed);
-    if !args.no_shrink && !total.interrupted {
-        failures::shrink_each(args, &total.failures, &mut total.kept);
+
+    /// Runs them, and takes the reports in as runs end.
+    fn run(&self, mut trace: output::Trace, sink: &mut Sink) -> Total {
+        let args = self.args;
+        let (started, campaign) = (Instant::now(), self.campaign());
+        let budget = args.budget.map(Duration::from_nanos);
+        let is_hidden = args.trace.as_deref() == Some("-");
+        let mut line = progress::Line::new(self.count(), budget, is_hidden);
+        let mut total = Total::default();
+        let has_stopped = AtomicBool::new(false);
+        let run = |seed| {
+            let began = cpu_nanos();
+            let report = campaign.report(seed);
+            (report, cpu_nanos().saturating_sub(began))
+        };
+        let jobs = args.jobs.min(self.count().unwrap_or(u64::MAX));
+        pool::each(jobs, self.seeds(), run, |_, (report, cpu_nanos)| {
+            trace.write(&report.trace);
+            let goes_on = !total.take(args, report, cpu_nanos, &mut line, sink) || args.keep_going;
+            has_stopped.fetch_or(!goes_on, Ordering::Relaxed);
+            goes_on
+        });
+        line.end();
+        total.wall_nanos = started.elapsed().as_nanos() as u64;
+        total.interrupted = self.interrupt.is_set();
+        // Seeds are begun in order, and whichever was begun has ended.
+        let has_stopped = total.interrupted || has_stopped.load(Ordering::Relaxed);
+        let is_over = args.budget.is_some() && !has_stopped;
+        total.came_to = if is_over { self.seed(total.seeds) } else { None };
+        total
     }
-    conclude(args, &total)
 }
 
-/// Where all that is written goes.
-fn open(args: &RunArgs, shared: &Shared) -> Result<(output::Trace, Sink), String> {
-    let trace = output::Trace::open(args.trace.as_deref())
-        .map_err(|error| output::no_trace(args.trace.as_deref(), &error))?;
-    let sink = match &args.out {
-        None => Sink::nowhere(),
-        Some(path) => Sink::open(path, &Header::new(&args.shape, shared.part()))?,
-    };
-    Ok((trace, sink))
-}
-
-/// Takes the reports in as runs end.
-fn batch(shared: &Arc<Shared>, mut trace: output::Trace, sink: &mut Sink) -> Total {
-    let args = &shared.args;
-    let started = Instant::now();
-    let budget = args.budget.map(Duration::from_nanos);
-    let mut line = progress::Line::new(shared.count(), budget, args.trace.as_deref() == Some("-"));
-    let mut total = Total::default();
-    for (report, cpu_nanos) in start(shared) {
-        total.seeds += 1;
-        total.cpu_nanos += cpu_nanos;
-        total.stats.merge(&report.stats);
-        total.marks.merge(&report.marks);
-        total.hash = total.hash.wrapping_add(mix(report.recipe.seed, report.hash));
+impl Total {
+    /// Takes a report in, and says whether it is a failure.
+    fn take(
+        &mut self,
+        args: &RunArgs,
+        report: Report,
+        cpu_nanos: u64,
+        line: &mut progress::Line,
+        sink: &mut Sink,
+    ) -> bool {
+        self.seeds += 1;
+        self.cpu_nanos += cpu_nanos;
+        self.stats.merge(&report.stats);
+        self.marks.merge(&report.marks);
+        self.hash = self.hash.wrapping_add(mix(report.recipe.seed, report.hash));
         let is_expected = report.is_expected();
         let has_failed = report.failure.is_some() && !is_expected;
         line.ran(report.stats.events, has_failed);
-        trace.write(&report.trace);
         let mut file = None;
         if has_failed {
             line.above(|| {
@@ -160,49 +160,46 @@ fn batch(shared: &Arc<Shared>, mut trace: output::Trace, sink: &mut Sink) -> Tot
             });
         }
         if is_expected {
-            if total.expected.is_empty() {
+            if self.expected.is_empty() {
                 line.above(|| file = failures::write(args, &report));
             }
-            total.expected.push(report.recipe.seed);
+            self.expected.push(report.recipe.seed);
         }
         sink.write(&Line::of(&report, cpu_nanos, file.as_deref()));
         if has_failed {
-            total.kept.push(Kept { file, ..Kept::default() });
-            total.failures.push(report);
-            if !args.keep_going {
-                shared.stop.store(true, Ordering::Relaxed);
-            }
+            self.kept.push(Kept { file, ..Kept::default() });
+            self.failures.push(report);
         }
+        has_failed
     }
-    line.end();
-    total.wall_nanos = started.elapsed().as_nanos() as u64;
-    // Seeds are begun in order, and whichever was begun has ended.
-    let is_over = args.budget.is_some() && !shared.stop.load(Ordering::Relaxed);
-    total.came_to = if is_over { shared.seed(total.seeds) } else { None };
-    total
 }
 
-/// Starts the threads; the reports come in as runs end.
-fn start(shared: &Arc<Shared>) -> mpsc::Receiver<(Report, u64)> {
-    let (send, receive) = mpsc::channel();
-    let jobs = shared.args.jobs.min(shared.count().unwrap_or(u64::MAX));
-    for _ in 0..jobs {
-        let (shared, send) = (shared.clone(), send.clone());
-        thread::spawn(move || {
-            let args = &shared.args;
-            while let Some(seed) = shared.next() {
-                let twice = args.twice || scatter(seed).is_multiple_of(TWICE_EVERY);
-                let options = Options { twice, trace: args.trace.is_some(), until: None };
-                let began = cpu_nanos();
-                let report = run_seed(args.shape.recipe(seed), options);
-                let spent = cpu_nanos().saturating_sub(began);
-                if send.send((report, spent)).is_err() {
-                    return;
-                }
-            }
-        });
+/// Runs the seeds and gives the exit code.
+pub(super) fn run(args: &RunArgs) -> u8 {
+    let batch = Batch::new(args);
+    if batch.seeds.end.is_none() && args.budget.is_none() {
+        return output::usage("seeds without an end never end: write A..B, or give a --budget");
     }
-    receive
+    let (trace, mut sink) = match open(args, &batch) {
+        Ok(both) => both,
+        Err(error) => return output::usage(&error),
+    };
+    let mut total = batch.run(trace, &mut sink);
+    if !args.no_shrink && !total.interrupted {
+        failures::shrink_each(args, &total.failures, &mut total.kept);
+    }
+    conclude(args, &total)
+}
+
+/// Where all that is written goes.
+fn open(args: &RunArgs, batch: &Batch<'_>) -> Result<(output::Trace, Sink), String> {
+    let trace = output::Trace::open(args.trace.as_deref())
+        .map_err(|error| output::no_trace(args.trace.as_deref(), &error))?;
+    let sink = match &args.out {
+        None => Sink::nowhere(),
+        Some(path) => Sink::open(path, &Header::new(&args.shape, batch.part()))?,
+    };
+    Ok((trace, sink))
 }
 
 /// What this thread has spent on a processor; 0 where the system does not say.
@@ -214,16 +211,21 @@ fn cpu_nanos() -> u64 {
 fn conclude(args: &RunArgs, total: &Total) -> u8 {
     let missing = total.marks.missing_of(args.shape.profile(), total.seeds);
     let expectation = args.shape.profile().expectation();
+    let lacks = !missing.is_empty() || (expectation.is_some() && total.expected.is_empty());
+    // One share of a campaign may well lack what the others saw.
+    let is_share = args.shard.of > 1;
     if args.json {
-        output::json(total, &missing, expectation);
+        output::json(total, &missing, expectation, is_share);
     } else {
         output::summary(total, &missing);
         if let Some(expectation) = expectation {
             output::expectation(&total.expected, total.seeds, expectation);
         }
+        if is_share && lacks {
+            output::tell!("this is one share of {}: `merge` judges that", args.shard.of);
+        }
     }
-    let is_unseen = expectation.is_some() && total.expected.is_empty();
-    exit_code(total, !missing.is_empty() || is_unseen)
+    exit_code(total, lacks && !is_share)
 }
 
 /// `lacks`: whether something was not seen that such a batch must see.

@@ -8,6 +8,7 @@ use quorate_sim::{
     marks::{Mark, Marks},
     oracle::Property,
     profile::{Expectation, Profile, SECOND},
+    words::counted,
     world::Stats,
 };
 use serde_json::json;
@@ -205,24 +206,23 @@ fn tell(results: &Results, summary: &Summary<'_>) {
     let rate = output::per_second(stats.events, summary.cpu_ns);
     let rate = rate.map_or(String::new(), |rate| format!(" ({rate} per CPU-second)"));
     output::tell!(
-        "{} seeds of {}, {} failed: {} simulated seconds, {} events{rate}, \
-         {} messages, hash {:016x}",
-        results.lines.len(),
+        "{} of {}, {} failed: {}, {}{rate}, {}, hash {:016x}",
+        counted(results.lines.len() as u64, "seed"),
         results.header.profile,
         summary.failed.len() + summary.differing.len(),
-        stats.simulated / SECOND,
-        stats.events,
-        stats.messages,
+        counted(stats.simulated / SECOND, "simulated second"),
+        counted(stats.events, "event"),
+        counted(stats.messages, "message"),
         summary.hash,
     );
     if !summary.absent.is_empty() {
         let names: Vec<String> = summary.absent.iter().take(TOLD).map(Shard::to_string).collect();
         let more = if summary.absent.len() > TOLD { ", …" } else { "" };
-        let count = summary.absent.len();
-        output::tell!("{count} shards have no file: {}{more}", names.join(", "));
+        let count = counted(summary.absent.len() as u64, "shard");
+        output::tell!("without a file: {count}: {}{more}", names.join(", "));
     }
     if summary.unrun > 0 {
-        output::tell!("{} seeds that were asked for were not run", summary.unrun);
+        output::tell!("asked for, but not run: {}", counted(summary.unrun, "seed"));
     }
     output::missing(&summary.missing);
     if let Some(expectation) = summary.expectation {

@@ -3,6 +3,7 @@
 mod batch;
 mod explore;
 mod failures;
+mod interrupt;
 mod merge;
 mod output;
 mod progress;

@@ -14,6 +14,7 @@ use quorate_sim::{
     run::Report,
     shrink::Size,
     trace::Record,
+    words::counted,
 };
 use serde_json::json;
 
@@ -113,7 +114,10 @@ pub(super) fn failure(report: &Report) {
     let settings = &failure.case.settings;
     let (nodes, spares, clients) = (settings.nodes, settings.spares, settings.workload.clients);
     eprintln!(
-        "{nodes} nodes, {spares} spares, {clients} clients; families: {}",
+        "{}, {}, {}; families: {}",
+        counted(nodes, "node"),
+        counted(spares, "spare"),
+        counted(clients, "client"),
         families(settings)
     );
     eprintln!("faults:\n{}reproduce: {}", failure.case.plan, report.command());
@@ -144,25 +148,23 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
         tell!("the budget is over: the seeds of this shard below {seed} were run");
     }
     tell!(
-        "{} seeds{stopped}, {} failed: {} simulated seconds, {} events{rate}, \
-         {} messages, hash {:016x}",
-        total.seeds,
+        "{}{stopped}, {} failed: {}, {}{rate}, {}, hash {:016x}",
+        counted(total.seeds, "seed"),
         total.failures.len(),
-        stats.simulated / SECOND,
-        stats.events,
-        stats.messages,
+        counted(stats.simulated / SECOND, "simulated second"),
+        counted(stats.events, "event"),
+        counted(stats.messages, "message"),
         total.hash,
     );
     tell!(
-        "{} elections, {} commits, {} faults, {} restarts, {} operations ({} answered), \
-         {} searches given up",
-        stats.elections,
-        stats.commits,
-        stats.faults,
-        stats.restarts,
-        stats.operations,
+        "{}, {}, {}, {}, {} ({} answered), {} given up",
+        counted(stats.elections, "election"),
+        counted(stats.commits, "commit"),
+        counted(stats.faults, "fault"),
+        counted(stats.restarts, "restart"),
+        counted(stats.operations, "operation"),
         stats.answered,
-        stats.searches_given_up,
+        counted(stats.searches_given_up, "search"),
     );
     self::missing(missing);
 }
@@ -179,8 +181,9 @@ pub(super) fn missing(missing: &[Mark]) {
 pub(super) fn expectation(seen: &[u64], seeds: u64, expected: Expectation) {
     match seen.iter().min() {
         Some(first) => tell!(
-            "as expected, {expected}: by {} of {seeds} seeds, the first of them {first}",
+            "as expected, {expected}: by {} of {}, the first of them {first}",
             seen.len(),
+            counted(seeds, "seed"),
         ),
         None => tell!("expected, but not seen: {expected}"),
     }
@@ -196,7 +199,7 @@ pub(super) fn per_second(count: u64, nanos: u64) -> Option<u64> {
 }
 
 /// The same for programs.
-pub(super) fn json(total: &Total, missing: &[Mark], expected: Option<Expectation>) {
+pub(super) fn json(total: &Total, missing: &[Mark], expected: Option<Expectation>, is_share: bool) {
     let stats = total.stats;
     let marks: serde_json::Map<String, serde_json::Value> =
         Mark::ALL.iter().map(|mark| (mark.to_string(), total.marks.count(*mark).into())).collect();
@@ -224,6 +227,7 @@ pub(super) fn json(total: &Total, missing: &[Mark], expected: Option<Expectation
         "missing": missing.iter().map(Mark::to_string).collect::<Vec<String>>(),
         "expectation": expected.map(|expected| expected.to_string()),
         "expected_seeds": total.expected,
+        "judged_by_merge": is_share,
         "failures": failures,
     });
     tell!("{value}");

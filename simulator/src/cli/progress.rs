@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use quorate_sim::words::counted;
 
 /// The line at the foot of the terminal.
 pub(super) struct Line {
@@ -64,7 +65,6 @@ impl Line {
     }
 
     fn text(&self, took: Duration) -> String {
-        let of = self.of.map_or(String::new(), |of| format!("/{of}"));
         let rate = u128::from(self.events) * 1_000 / took.as_millis().max(1);
         let rate = match rate {
             0..10_000 => rate.to_string(),
@@ -72,8 +72,12 @@ impl Line {
             _ => format!("{}M", rate / 1_000_000),
         };
         let left = self.left(took).map_or(String::new(), |left| format!(", {} left", clock(left)));
-        let (seeds, violations) = (self.seeds, self.violations);
-        format!("{seeds}{of} seeds, {rate} events/s, {violations} violations{left}")
+        let violations = counted(self.violations, "violation");
+        let seeds = match self.of {
+            Some(of) => format!("{}/{}", self.seeds, counted(of, "seed")),
+            None => counted(self.seeds, "seed"),
+        };
+        format!("{seeds}, {rate} events/s, {violations}{left}")
     }
 }
 
@@ -100,10 +104,10 @@ mod tests {
     fn it_tells_seeds_events_violations_and_the_time_left() {
         let took = Duration::from_secs(10);
         let text = line(Some(100), None).text(took);
-        assert_eq!(text, "25/100 seeds, 300k events/s, 1 violations, 30s left");
+        assert_eq!(text, "25/100 seeds, 300k events/s, 1 violation, 30s left");
         assert_eq!(line(Some(100), None).permille(took), 250);
         let text = line(None, Some(300)).text(took);
-        assert_eq!(text, "25 seeds, 300k events/s, 1 violations, 4m 50s left");
+        assert_eq!(text, "25 seeds, 300k events/s, 1 violation, 4m 50s left");
         assert_eq!(line(None, Some(40)).permille(took), 250);
         let both = line(Some(1_000_000), Some(7_300));
         assert_eq!(both.left(took), Some(Duration::from_secs(7_290)));

@@ -14,10 +14,14 @@ use quorate_sim::{
     duration, file,
     run::{PROGRAM, without_panics},
     shrink::{Limits, Progress, Shrunk, shrink},
+    words::counted,
 };
 use serde_json::json;
 
-use super::{output, replay};
+use super::{
+    interrupt::{self, INTERRUPTED},
+    output, replay,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +30,8 @@ Examples:
   quorate-sim shrink failures/swarm-42.toml --budget 5m --jobs 2
 
 Without a budget that ends it, the result does not depend on the time or on --jobs.
-Exit codes: 0 done, 1 the file cannot be read or written, 5 the run of the file does not fail.";
+Exit codes: 0 done, 1 the file cannot be read or written, 5 the run of the file does not fail, 130
+interrupted, and the smallest case so far is written.";
 
 /// There is nothing to make smaller.
 const DOES_NOT_FAIL: u8 = 5;
@@ -54,6 +59,8 @@ pub(super) struct ShrinkArgs {
 pub(super) struct Result {
     pub(super) shrunk: Shrunk,
     pub(super) took: Duration,
+    /// Processor time; none where the system does not say.
+    pub(super) cpu_nanos: Option<u64>,
     pub(super) path: PathBuf,
 }
 
@@ -81,7 +88,7 @@ pub(super) fn run(args: &ShrinkArgs) -> u8 {
     } else {
         tell(&found)
     }
-    0
+    if interrupt::flag().is_set() { INTERRUPTED } else { 0 }
 }
 
 /// Beside the file, under a name of its own.
@@ -97,9 +104,10 @@ pub(super) fn within(
     jobs: u64,
     path: PathBuf,
 ) -> std::result::Result<Option<Result>, String> {
-    let started = Instant::now();
+    let (started, cpu_before) = (Instant::now(), process_cpu_nanos());
     let budget = Duration::from_nanos(budget);
-    let go_on = || started.elapsed() < budget;
+    let stop = interrupt::flag();
+    let go_on = || started.elapsed() < budget && !stop.is_set();
     let bar = bar();
     let mut progress = |progress: &Progress| {
         bar.set_message(format!("{}: {}", progress.phase, progress.size));
@@ -109,11 +117,13 @@ pub(super) fn within(
     let shrunk = without_panics(|| shrink(case, limits));
     bar.finish_and_clear();
     let took = started.elapsed();
+    let cpu_nanos =
+        process_cpu_nanos().zip(cpu_before).map(|(now, before)| now.saturating_sub(before));
     let Some(shrunk) = shrunk else { return Ok(None) };
     fs::write(&path, file::write(&shrunk.case)).map_err(|error| {
         format!("the smaller case cannot be written to '{}': {error}", path.display())
     })?;
-    Ok(Some(Result { shrunk, took, path }))
+    Ok(Some(Result { shrunk, took, cpu_nanos, path }))
 }
 
 fn bar() -> ProgressBar {
@@ -125,16 +135,21 @@ fn bar() -> ProgressBar {
 
 /// Tells what was made of a case.
 pub(super) fn tell(found: &Result) {
-    let Result { shrunk, took, path } = found;
-    let cut = if shrunk.cut { ", ended by its budget" } else { "" };
-    output::tell!("shrunk in {:.1} s and {} runs{cut}", took.as_secs_f64(), shrunk.tries);
+    let Result { shrunk, took, path, .. } = found;
+    let cut = match (shrunk.cut, interrupt::flag().is_set()) {
+        (true, true) => ", interrupted",
+        (true, false) => ", ended by its budget",
+        (false, _) => "",
+    };
+    let runs = counted(shrunk.tries, "run");
+    output::tell!("shrunk in {:.1} s and {runs}{cut}", took.as_secs_f64());
     output::put(&shrunk.to_string());
     output::tell!("reproduce: {PROGRAM} replay {} --trace -", path.display());
 }
 
 /// The same for programs.
 pub(super) fn json_of(found: &Result) -> serde_json::Value {
-    let Result { shrunk, took, path } = found;
+    let Result { shrunk, took, cpu_nanos, path } = found;
     json!({
         "file": path.display().to_string(),
         "property": shrunk.violation.property().name(),
@@ -143,8 +158,21 @@ pub(super) fn json_of(found: &Result) -> serde_json::Value {
         "after": output::size_json(&shrunk.after),
         "runs": shrunk.tries,
         "wall_ns": took.as_nanos() as u64,
+        "cpu_ns": cpu_nanos,
         "cut": shrunk.cut,
     })
+}
+
+/// What this process has spent on processors; none where the system does not say.
+fn process_cpu_nanos() -> Option<u64> {
+    /// The kernel counts in hundredths of a second for programs, whatever it does itself.
+    const NANOS_PER_TICK: u64 = 10_000_000;
+    let text = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may hold anything. Behind it, from the third: the 14th and 15th.
+    let (_, rest) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    Some((number(11)? + number(12)?) * NANOS_PER_TICK)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use quorate_core::{
 use quorate_driver::Recovered;
 
 use super::{Violation, log::Slot};
+use crate::words::counted;
 
 /// A write that was handed to the disk and is not known to be durable.
 #[derive(Clone, Debug)]
@@ -199,10 +200,8 @@ impl Mirror {
     fn describe(&self) -> String {
         let held = self.exists.then_some(self.hard_state);
         let (log, base, snapshot) = (last_of(&self.log), self.base, self.snapshot);
-        let writes = self.pending.len();
-        format!(
-            "{held:?} and {log} from {base}, snapshot {snapshot:?}, with {writes} writes under way"
-        )
+        let writes = counted(self.pending.len() as u64, "write");
+        format!("{held:?} and {log} from {base}, snapshot {snapshot:?}, with {writes} under way")
     }
 
     /// Judges a message at the moment it is sent. `theirs` is the leader's entry at an index that

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use quorate_core::{Configuration, HardState, Index, LogId, NodeId, RoleKind, Term};
 
+use crate::words::counted;
+
 /// A property that did not hold. Nodes are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
@@ -18,7 +20,7 @@ pub enum Violation {
         second: u64,
     },
     /// A leader stands on a quorum of durable votes.
-    #[error("node {node} leads term {term} with {votes} durable votes, but needs {needed}")]
+    #[error("node {node} leads term {term} with {}, but needs {needed}", counted(*.votes, "durable vote"))]
     LeaderWithoutQuorum {
         /// Who.
         node: u64,
@@ -143,7 +145,10 @@ pub enum Violation {
         place: LogId,
     },
     /// A commit stands on a quorum of durable logs.
-    #[error("node {node} committed {index}@{term}, which {holders} disks hold, but {needed} must")]
+    #[error(
+        "node {node} committed {index}@{term}, held by {}, but {needed} must hold it",
+        counted(*.holders, "disk")
+    )]
     CommitWithoutQuorum {
         /// Who.
         node: u64,
@@ -397,7 +402,7 @@ pub enum Violation {
         detail: String,
     },
     /// The group did not come back after everything healed.
-    #[error("{timeouts} election timeouts after everything healed, {what}")]
+    #[error("{} after everything healed, {what}", counted(*.timeouts, "election timeout"))]
     Stuck {
         /// How long was waited.
         timeouts: u64,

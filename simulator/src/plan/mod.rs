@@ -19,6 +19,7 @@ use crate::{
     disk::Damage,
     duration,
     profile::{MICROSECOND, SECOND},
+    words::counted,
 };
 
 pub use kinds::{Kinds, MessageKind};
@@ -282,7 +283,7 @@ impl fmt::Display for Planned {
             write!(out, " for {}", duration::write(self.duration))?;
         }
         if self.again > 0 {
-            write!(out, ", {} times more", self.again)?;
+            write!(out, ", {} more", counted(self.again, "time"))?;
         }
         Ok(())
     }
@@ -329,7 +330,7 @@ mod tests {
         };
         assert_eq!(
             fault.to_string(),
-            "on between-write-and-fsync number 3 after 1.500000s: PowerLoss of the cause for 20ms, 1 times more"
+            "on between-write-and-fsync number 3 after 1.500000s: PowerLoss of the cause for 20ms, 1 time more"
         );
         let (when, target) = (When::At(SECOND), Target::Node(2));
         let drift = Planned { when, fault: Fault::Drift { ppm: 9 }, target, duration: 0, ..fault };

@@ -4,7 +4,9 @@ use std::fmt;
 
 use quorate_core::Nanos;
 
-use crate::{case::Case, duration, profile::MILLISECOND, run::Played, system::System};
+use crate::{
+    case::Case, duration, profile::MILLISECOND, run::Played, system::System, words::counted,
+};
 
 /// What a person has to read to understand a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,13 +45,13 @@ impl fmt::Display for Size {
         let time = self.simulated / MILLISECOND * MILLISECOND;
         write!(
             out,
-            "{} faults, {} operations of {} clients, {} nodes, {}, {} events",
-            self.faults,
-            self.operations,
-            self.clients,
-            self.nodes,
+            "{}, {} of {}, {}, {}, {}",
+            counted(self.faults as u64, "fault"),
+            counted(self.operations as u64, "operation"),
+            counted(self.clients, "client"),
+            counted(self.nodes, "node"),
             duration::write(time),
-            self.events
+            counted(self.events, "event"),
         )
     }
 }

@@ -8,6 +8,8 @@ use quorate_core::{
 };
 use serde::Serialize;
 
+use crate::words::counted;
+
 /// A message, in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Spoken {
@@ -137,10 +139,10 @@ impl fmt::Display for Said {
                 write!(out, "offers the snapshot of {last:?}")
             }
             Said::SnapshotPart { last, offset, bytes } => {
-                write!(out, "snapshot of {last:?}, {bytes} bytes from {offset} on")
+                write!(out, "snapshot of {last:?}, {} from {offset} on", counted(*bytes, "byte"))
             }
             Said::SnapshotHave { last, bytes } => {
-                write!(out, "has {bytes} bytes of the snapshot of {last:?}")
+                write!(out, "has {} of the snapshot of {last:?}", counted(*bytes, "byte"))
             }
         }
     }

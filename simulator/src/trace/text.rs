@@ -9,6 +9,7 @@ use crate::{
     duration,
     plan::seconds,
     profile::{MICROSECOND, MILLISECOND},
+    words::counted,
 };
 
 impl fmt::Display for Record {
@@ -71,13 +72,9 @@ impl fmt::Display for What {
             }
             What::Fault { planned, text, nodes, links, .. } => {
                 let nodes: Vec<String> = nodes.iter().map(u64::to_string).collect();
-                let plural = if nodes.len() > 1 { "nodes" } else { "node" };
-                write!(out, "fault {planned}: {text} strikes {plural} {}", nodes.join(" "))?;
-                if links.is_empty() {
-                    Ok(())
-                } else {
-                    write!(out, ", blocks {} links", links.len())
-                }
+                let noun = if nodes.len() > 1 { "nodes" } else { "node" };
+                write!(out, "fault {planned}: {text} strikes {noun} {}", nodes.join(" "))?;
+                several(out, links.len() as u64, "link", format_args!(" blocked"))
             }
             What::FaultEnded { planned, text } => write!(out, "fault {planned} ends: {text}"),
             What::Heal => out.write_str("everything heals"),
@@ -110,6 +107,16 @@ impl fmt::Display for What {
     }
 }
 
+/// So many of something, and what became of them; nothing where there are none.
+fn several(
+    out: &mut fmt::Formatter<'_>,
+    count: u64,
+    one: &str,
+    fate: fmt::Arguments<'_>,
+) -> fmt::Result {
+    if count == 0 { Ok(()) } else { write!(out, ", {}{fate}", counted(count, one)) }
+}
+
 /// What happens within one node.
 fn within(what: &What, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(out, "node {} ", what.node().unwrap_or_default())?;
@@ -126,7 +133,7 @@ fn within(what: &What, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         What::Crash { how, writing, lost_sectors, .. } => {
             write!(out, "crashes: {how}")?;
             out.write_str(if *writing { ", while it writes" } else { "" })?;
-            if *lost_sectors > 0 { write!(out, ", {lost_sectors} sectors lost") } else { Ok(()) }
+            several(out, *lost_sectors, "sector", format_args!(" lost"))
         }
         What::Timer { .. } => out.write_str("finds that a timer is due"),
         What::Write { term, vote, from, entries, .. } => {
@@ -134,11 +141,12 @@ fn within(what: &What, out: &mut fmt::Formatter<'_>) -> fmt::Result {
             if let Some(vote) = vote {
                 write!(out, ", vote for node {vote}")?;
             }
-            if *entries > 0 { write!(out, ", {entries} entries from {from} on") } else { Ok(()) }
+            several(out, *entries, "entry", format_args!(" from {from} on"))
         }
         What::Written { error: Some(error), .. } => write!(out, "fails to write: {error}"),
         What::Written { syncs, bytes, .. } => {
-            write!(out, "has written and synced {bytes} bytes ({syncs} syncs)")
+            let (bytes, syncs) = (counted(*bytes, "byte"), counted(*syncs, "sync"));
+            write!(out, "has written and synced {bytes} ({syncs})")
         }
         What::LateWritten { .. } => out.write_str("is told of a write of an earlier life"),
         What::Stalled { until, .. } => {
@@ -149,14 +157,13 @@ fn within(what: &What, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         What::Apply { first, last, .. } => write!(out, "applies {first} through {last}"),
         What::ReadBack { .. } => out.write_str("has read entries back from its log"),
         What::Clock { offset, drift_ppm, jump, .. } => {
-            write!(
-                out,
-                "has a clock that shows {} and drifts by {drift_ppm} ppm",
-                signed(*offset)
-            )?;
+            let shown = signed(*offset);
+            write!(out, "has a clock that shows {shown} and drifts by {drift_ppm} ppm")?;
             if *jump != 0 { write!(out, "; it leapt by {}", signed(*jump)) } else { Ok(()) }
         }
-        What::Propose { requests, .. } => write!(out, "proposes what {requests} clients asked for"),
+        What::Propose { requests, .. } => {
+            write!(out, "proposes what {} asked for", counted(*requests, "client"))
+        }
         What::State { .. }
         | What::Send { .. }
         | What::Deliver { .. }
