@@ -4,6 +4,7 @@ pub mod convict;
 pub mod known;
 pub mod page;
 pub mod results;
+pub mod source;
 pub mod switch;
 
 use std::{

@@ -5,6 +5,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -88,17 +92,45 @@ pub struct Shrunk {
     pub cut: bool,
 }
 
-/// A simulator in which every row is planted.
+/// What became of a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// What the ranges came to, in order.
+    pub found: Vec<Found>,
+    /// What the first failure was made of.
+    pub shrunk: Option<Shrunk>,
+}
+
+/// A simulator in which every row is planted. Several rows may be tried at once.
 pub struct Court {
     /// The executable.
     pub simulator: PathBuf,
-    /// Where failures are written.
+    /// Where failures are written, each row's to a folder of its own.
     pub failures: PathBuf,
+    /// Once it is set, what is under way is given up.
+    pub stop: Arc<AtomicBool>,
 }
+
+/// One row, and where it is tried.
+struct Case<'a> {
+    row: &'a Row,
+    number: u32,
+    folder: PathBuf,
+}
+
+/// What the simulator came to.
+enum Said {
+    Summary(Value),
+    Endless,
+    Interrupted,
+}
+
+/// Told each time something is known: in words, and the row's processor time so far in seconds.
+pub type Watch<'a> = &'a mut dyn FnMut(&str, f64);
 
 impl Court {
     /// Looks for the bug of row `number`, 0 for none, in one range after the other; stops as soon as
-    /// too many are without a find. `progress` is told each time something is known.
+    /// too many are without a find. None where it was interrupted.
     ///
     /// # Errors
     /// Where the simulator cannot be run, or says nothing that can be read.
@@ -107,60 +139,62 @@ impl Court {
         row: &Row,
         number: u32,
         effort: Effort,
-        progress: &mut dyn FnMut(&str),
-    ) -> Result<(Vec<Found>, Option<Shrunk>), PlantedError> {
-        let (mut ranges, mut failure) = (Vec::new(), None);
+        watch: Watch<'_>,
+    ) -> Result<Option<Trial>, PlantedError> {
+        let case = Case { row, number, folder: self.failures.join(&row.id) };
+        let (mut trial, mut failure, mut spent) = (Trial::default(), None, 0.0);
         for range in 0..effort.ranges {
-            let (found, file) = self.try_range(row, number, range, effort.budget, progress)?;
+            let mut watch = |text: &str, cpu: f64| watch(text, spent + cpu);
+            let Some((found, file)) = self.try_range(&case, range, effort.budget, &mut watch)?
+            else {
+                return Ok(None);
+            };
+            spent += found.cpu_s;
             failure = failure.or(file);
-            ranges.push(found);
-            let without = ranges.iter().filter(|found| found.property.is_none()).count() as u64;
-            if number > 0 && without > effort.ranges - effort.needed() {
+            trial.found.push(found);
+            let without = trial.found.iter().filter(|found| found.property.is_none());
+            if number > 0 && without.count() as u64 > effort.ranges - effort.needed() {
                 break;
             }
         }
-        let shrunk = match (failure, effort.shrink) {
-            (Some(file), Some(budget)) => {
-                progress(&format!("{}: making the failure smaller", row.id));
-                self.shrink(&file, number, budget)?
-            }
-            (_, _) => None,
-        };
-        Ok((ranges, shrunk))
+        if let (Some(file), Some(budget)) = (failure, effort.shrink) {
+            watch("making the failure smaller", spent);
+            trial.shrunk = self.shrink(&case, &file, budget)?;
+        }
+        Ok((!self.is_stopped()).then_some(trial))
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     fn try_range(
         &self,
-        row: &Row,
-        number: u32,
+        case: &Case<'_>,
         range: u64,
         budget: Duration,
-        progress: &mut dyn FnMut(&str),
-    ) -> Result<(Found, Option<PathBuf>), PlantedError> {
+        watch: Watch<'_>,
+    ) -> Result<Option<(Found, Option<PathBuf>)>, PlantedError> {
         let first_seed = range * RANGE_SEEDS;
         let mut found = Found { first_seed, seeds: 0, cpu_s: 0.0, property: None, violation: None };
         while found.cpu_s < budget.as_secs_f64() {
             let from = first_seed + found.seeds;
             let seeds = self.seeds_of_next_run(&found, budget);
-            progress(&format!(
-                "{}: range {}, {} seeds, {:.0} of {} CPU-s",
-                row.id,
-                range + 1,
-                found.seeds,
-                found.cpu_s,
-                budget.as_secs()
-            ));
+            watch(&format!("range {}, {} seeds", range + 1, found.seeds), found.cpu_s);
             let list = format!("{from}..{}", from + seeds);
-            let failures = self.failures.display().to_string();
+            let folder = case.folder.display().to_string();
             let arguments = ["run", "--json", "--no-shrink", "--seeds", &list, "--profile"];
-            let arguments = [&arguments[..], &[&row.profile, "--failures", &failures]].concat();
-            let (summary, _) = self.simulator(number, &arguments)?;
-            let Some(summary) = summary else {
-                found.property = Some(ENDLESS.to_owned());
-                found.seeds += seeds;
-                return Ok((found, None));
+            let arguments = [&arguments[..], &[&case.row.profile, "--failures", &folder]].concat();
+            let summary = match self.simulator(case, &arguments)? {
+                Said::Summary(summary) => summary,
+                Said::Interrupted => return Ok(None),
+                Said::Endless => {
+                    found.property = Some(ENDLESS.to_owned());
+                    found.seeds += seeds;
+                    return Ok(Some((found, None)));
+                }
             };
-            found.cpu_s += summary["cpu_ns"].as_u64().unwrap_or(0) as f64 / 1e9;
+            found.cpu_s += seconds(&summary["cpu_ns"]);
             let Some(failure) = summary["failures"].as_array().and_then(|list| list.first()) else {
                 found.seeds += seeds;
                 continue;
@@ -168,9 +202,9 @@ impl Court {
             let text = |name: &str| failure[name].as_str().map(str::to_owned);
             found.seeds = failure["seed"].as_u64().unwrap_or(from) + 1 - first_seed;
             (found.property, found.violation) = (text("property"), text("violation"));
-            return Ok((found, text("file").map(PathBuf::from)));
+            return Ok(Some((found, text("file").map(PathBuf::from))));
         }
-        Ok((found, None))
+        Ok(Some((found, None)))
     }
 
     fn seeds_of_next_run(&self, found: &Found, budget: Duration) -> u64 {
@@ -185,61 +219,67 @@ impl Court {
 
     fn shrink(
         &self,
+        case: &Case<'_>,
         file: &Path,
-        number: u32,
         budget: Duration,
     ) -> Result<Option<Shrunk>, PlantedError> {
         let (file, budget) = (file.display().to_string(), format!("{}ms", budget.as_millis()));
         let arguments = ["shrink", &file, "--json", "--budget", &budget];
-        let (summary, cpu) = self.simulator(number, &arguments)?;
-        let Some(summary) = summary.filter(|summary| summary["after"].is_object()) else {
-            return Ok(None);
+        let summary = match self.simulator(case, &arguments)? {
+            Said::Summary(summary) if summary["after"].is_object() => summary,
+            Said::Summary(_) | Said::Endless | Said::Interrupted => return Ok(None),
         };
         let size = |side: &str| {
             let number = |name: &str| summary[side][name].as_u64().unwrap_or(0);
             let (faults, operations) = (number("faults"), number("operations"));
             Size { faults, operations, nodes: number("nodes"), events: number("events") }
         };
-        let seconds = summary["wall_ns"].as_u64().unwrap_or(0) as f64 / 1e9;
+        let wall = seconds(&summary["wall_ns"]);
         Ok(Some(Shrunk {
             before: size("before"),
             after: size("after"),
             runs: summary["runs"].as_u64().unwrap_or(0),
-            seconds,
-            cpu_s: cpu.unwrap_or(seconds),
+            seconds: wall,
+            cpu_s: if summary["cpu_ns"].is_u64() { seconds(&summary["cpu_ns"]) } else { wall },
             cut: summary["cut"].as_bool().unwrap_or(false),
         }))
     }
 
-    /// Runs the simulator and reads the one object that it prints; none where it does not end.
-    /// Besides, what processor time it took, where the system says. Seconds.
-    fn simulator(
-        &self,
-        number: u32,
-        arguments: &[&str],
-    ) -> Result<(Option<Value>, Option<f64>), PlantedError> {
-        fs::create_dir_all(&self.failures).map_err(failed("create the folder of failures"))?;
-        let output = self.failures.join("output.json");
+    /// Runs the simulator and reads the one object that it prints.
+    fn simulator(&self, case: &Case<'_>, arguments: &[&str]) -> Result<Said, PlantedError> {
+        if self.is_stopped() {
+            return Ok(Said::Interrupted);
+        }
+        fs::create_dir_all(&case.folder).map_err(failed("create the folder of failures"))?;
+        let output = case.folder.join("output.json");
         let file = fs::File::create(&output).map_err(failed("create a file"))?;
-        let before = children_cpu();
         let child = Command::new(&self.simulator)
             .args(arguments)
-            .env(SWITCH, number.to_string())
+            .env(SWITCH, case.number.to_string())
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(Stdio::null())
             .spawn()
             .map_err(failed("run the simulator"))?;
         if !ends(child)? {
-            return Ok((None, None));
+            return Ok(Said::Endless);
         }
-        let cpu = children_cpu().zip(before).map(|(now, before)| now - before);
         let text = fs::read_to_string(&output).map_err(failed("read what the simulator said"))?;
-        let summary = serde_json::from_str(text.trim()).map_err(|error| {
+        // Ctrl-C reaches the simulator as well, maybe before it can say anything.
+        if self.is_stopped() {
+            return Ok(Said::Interrupted);
+        }
+        let summary: Value = serde_json::from_str(text.trim()).map_err(|error| {
             PlantedError::Table(format!("the simulator said {text:?}: {error}"))
         })?;
-        Ok((Some(summary), cpu))
+        let is_whole = summary["interrupted"].as_bool() != Some(true);
+        Ok(if is_whole { Said::Summary(summary) } else { Said::Interrupted })
     }
+}
+
+/// Nanoseconds of a summary as seconds.
+fn seconds(nanos: &Value) -> f64 {
+    nanos.as_u64().unwrap_or(0) as f64 / 1e9
 }
 
 /// Waits for a process, but not for ever.
@@ -254,17 +294,4 @@ fn ends(mut child: Child) -> Result<bool, PlantedError> {
         thread::sleep(Duration::from_millis(5));
     }
     Ok(true)
-}
-
-/// What the processes that this one waited for took of a processor; none where the system does not
-/// say. Seconds.
-fn children_cpu() -> Option<f64> {
-    /// The kernel counts in hundredths of a second for programs, whatever it does itself.
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let text = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name, in parentheses, may hold anything. Behind it, from the third: the 16th and 17th.
-    let (_, rest) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let number = |place: usize| fields.get(place)?.parse::<f64>().ok();
-    Some((number(13)? + number(14)?) / TICKS_PER_SECOND)
 }

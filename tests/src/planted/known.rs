@@ -42,8 +42,10 @@ pub struct Row {
     pub edit: Vec<Planting>,
     /// Why it cannot be here; then there are no edits.
     pub absent: Option<String>,
-    /// Why the simulator does not convict it, where that is known.
+    /// Why the simulator does not convict it, though it does harm, where that is known.
     pub missed: Option<String>,
+    /// Why it does no harm here that anybody could see; in place of `missed`.
+    pub harmless: Option<String>,
     /// Whether it is one of those that CI tries.
     #[serde(default)]
     pub quick: bool,
@@ -82,14 +84,22 @@ impl Row {
         self.absent.is_none()
     }
 
+    /// Why it is not convicted, if it is known not to be.
+    pub fn excuse(&self) -> Option<&str> {
+        self.missed.as_deref().or(self.harmless.as_deref())
+    }
+
     fn judge(&self) -> Result<(), String> {
         let texts = [&self.what, &self.seen, &self.breaks];
         if texts.iter().any(|text| text.trim().is_empty()) {
             return Err("`what`, `seen` and `breaks` must say something".to_owned());
         }
-        let reasons = [&self.absent, &self.missed];
+        let reasons = [&self.absent, &self.missed, &self.harmless];
         if reasons.iter().any(|reason| reason.as_ref().is_some_and(|why| why.trim().is_empty())) {
             return Err("a reason must say something".to_owned());
+        }
+        if reasons.iter().filter(|reason| reason.is_some()).count() > 1 {
+            return Err("only one of `absent`, `missed` and `harmless`".to_owned());
         }
         if self.uses.len() > USES_LIMIT {
             return Err(format!("more than {USES_LIMIT} edits of other tables"));

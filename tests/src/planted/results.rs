@@ -7,14 +7,15 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use quorate_sim::hash::mix_bytes;
+use quorate_sim::{file::VERSION, hash::mix_bytes};
 use serde::{Deserialize, Serialize};
 
 use super::{
     PlantedError,
-    convict::{Effort, Found, Shrunk},
+    convict::{Effort, Found, Shrunk, Trial},
     failed,
     known::Row,
+    source::{self, UNKNOWN},
 };
 
 /// The name of the row in which nothing is planted.
@@ -28,6 +29,12 @@ pub struct Outcome {
     pub id: String,
     /// What was planted, as a hash: another edit is another row.
     pub planted: String,
+    /// The commit of the sources that it was planted in, as [`source::commit`] gives it.
+    #[serde(default = "unknown")]
+    pub commit: String,
+    /// The version of the simulator: another one may draw other numbers for a seed.
+    #[serde(default = "unknown")]
+    pub version: String,
     /// The profile of the simulator.
     pub profile: String,
     /// Processor time for each range. Seconds.
@@ -44,12 +51,48 @@ pub struct Outcome {
     pub shrunk: Option<Shrunk>,
 }
 
+fn unknown() -> String {
+    UNKNOWN.to_owned()
+}
+
+/// What an outcome says of its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing was planted, and nothing found.
+    Clean,
+    /// Nothing was planted, and something found.
+    NotClean,
+    /// Found, as it should be.
+    Convicted,
+    /// Found, though its row says why it is not: the text is wrong.
+    ConvictedAfterAll,
+    /// Not found, as its row says.
+    MissedAsKnown,
+    /// Not found, though it should be.
+    Missed,
+}
+
+impl Verdict {
+    /// The exit code: 0 as the rows expect, 1 something was not convicted or the clean sources fail, 4
+    /// something was convicted whose row says that it is not.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Clean | Verdict::Convicted | Verdict::MissedAsKnown => 0,
+            Verdict::NotClean | Verdict::Missed => 1,
+            Verdict::ConvictedAfterAll => 4,
+        }
+    }
+}
+
 impl Outcome {
-    /// What became of `row` now.
-    pub fn now(row: &Row, effort: Effort, found: Vec<Found>, shrunk: Option<Shrunk>) -> Outcome {
+    /// What became of `row` now, in sources of `commit`.
+    pub fn now(row: &Row, commit: &str, effort: Effort, trial: Trial) -> Outcome {
+        let Trial { found, shrunk } = trial;
         Outcome {
             id: row.id.clone(),
             planted: fingerprint(row),
+            commit: commit.to_owned(),
+            version: VERSION.to_owned(),
             profile: row.profile.clone(),
             budget_s: effort.budget.as_secs(),
             ranges: effort.ranges,
@@ -70,14 +113,23 @@ impl Outcome {
         self.finds().count() as u64 >= self.needed
     }
 
-    /// Whether it is as it should be: convicted, or, with nothing planted, without a find.
-    pub fn is_as_due(&self) -> bool {
-        if self.id == CLEAN { self.finds().count() == 0 } else { self.is_convicted() }
+    /// What it says of its row.
+    pub fn verdict(&self, row: &Row) -> Verdict {
+        match (self.id == CLEAN, self.is_convicted(), row.excuse().is_some()) {
+            (true, _, _) if self.finds().count() == 0 => Verdict::Clean,
+            (true, _, _) => Verdict::NotClean,
+            (false, true, false) => Verdict::Convicted,
+            (false, true, true) => Verdict::ConvictedAfterAll,
+            (false, false, true) => Verdict::MissedAsKnown,
+            (false, false, false) => Verdict::Missed,
+        }
     }
 
-    /// Whether there is nothing to be gained from trying `row` with `effort`.
-    pub fn settles(&self, row: &Row, effort: Effort) -> bool {
-        let is_same = (&self.planted, &self.profile) == (&fingerprint(row), &row.profile);
+    /// Whether there is nothing to be gained from trying `row` with `effort` in sources of `commit`.
+    pub fn settles(&self, row: &Row, commit: &str, effort: Effort) -> bool {
+        let is_same = (&self.planted, &self.profile) == (&fingerprint(row), &row.profile)
+            && self.commit == commit
+            && source::is_certain(commit);
         let is_as_hard = self.budget_s >= effort.budget.as_secs() && self.ranges >= effort.ranges;
         let was_convicted = row.id != CLEAN && self.is_convicted() && self.ranges >= effort.ranges;
         is_same && (is_as_hard || was_convicted)
@@ -114,6 +166,7 @@ pub fn clean_row() -> Row {
         edit: Vec::new(),
         absent: None,
         missed: None,
+        harmless: None,
         quick: true,
     }
 }
@@ -191,21 +244,38 @@ mod tests {
 
     fn outcome(found: Vec<Found>) -> Outcome {
         let effort = Effort { ranges: 5, budget: Duration::from_secs(9), shrink: None };
-        Outcome::now(&Row { id: "B1".to_owned(), ..clean_row() }, effort, found, None)
+        let row = Row { id: "B1".to_owned(), ..clean_row() };
+        Outcome::now(&row, "abc", effort, Trial { found, shrunk: None })
     }
 
     #[test]
     fn four_of_five_ranges_convict() {
         let hit = |seeds| found(Some("liveness"), seeds);
         let four = outcome(vec![hit(9), hit(1), found(None, 80), hit(5), hit(7)]);
-        assert!(four.is_convicted() && four.is_as_due());
+        assert!(four.is_convicted());
         assert_eq!(four.median(|found| found.seeds as f64), Some(5.0));
         assert_eq!(four.properties(), ["liveness"]);
         let three = outcome(vec![hit(9), hit(1), found(None, 80), hit(5), found(None, 80)]);
         assert!(!three.is_convicted());
-        let clean = Outcome { id: CLEAN.to_owned(), ..outcome(vec![found(None, 3)]) };
-        assert!(clean.is_as_due());
-        assert!(!Outcome { found: vec![hit(3)], ..clean }.is_as_due());
+    }
+
+    #[test]
+    fn what_the_row_says_and_what_was_found_must_agree() {
+        let row = Row { id: "B1".to_owned(), ..clean_row() };
+        let why = Some("nobody looks".to_owned());
+        let missed = Row { missed: why.clone(), ..row.clone() };
+        let harmless = Row { harmless: why, ..row.clone() };
+        let found_it = outcome(vec![found(Some("liveness"), 1); 4]);
+        let found_none = outcome(vec![found(None, 1); 2]);
+        let judged = |outcome: &Outcome| {
+            [&row, &missed, &harmless].map(|row| outcome.verdict(row).exit_code())
+        };
+        assert_eq!(judged(&found_it), [0, 4, 4]);
+        assert_eq!(judged(&found_none), [1, 0, 0]);
+        let clean = Outcome { id: CLEAN.to_owned(), ..found_none };
+        assert_eq!(clean.verdict(&clean_row()), Verdict::Clean);
+        let broken = Outcome { id: CLEAN.to_owned(), ..outcome(vec![found(Some("liveness"), 3)]) };
+        assert_eq!(broken.verdict(&clean_row()).exit_code(), 1);
     }
 
     #[test]
@@ -214,15 +284,28 @@ mod tests {
         let effort =
             |seconds| Effort { ranges: 5, budget: Duration::from_secs(seconds), shrink: None };
         let missed = outcome(vec![found(None, 1), found(None, 1)]);
-        assert!(missed.settles(&row, effort(9)) && !missed.settles(&row, effort(10)));
+        let settles = |seconds| missed.settles(&row, "abc", effort(seconds));
+        assert!(settles(9) && !settles(10));
         let convicted = outcome(vec![found(Some("liveness"), 1); 4]);
-        assert!(convicted.settles(&row, effort(10)));
+        assert!(convicted.settles(&row, "abc", effort(10)));
         let edit = super::super::known::Planting {
             file: "a".into(),
             find: "b".to_owned(),
             replace: "c".to_owned(),
         };
-        assert!(!convicted.settles(&Row { edit: vec![edit], ..row }, effort(1)));
+        assert!(!convicted.settles(&Row { edit: vec![edit], ..row }, "abc", effort(1)));
+    }
+
+    #[test]
+    fn other_sources_and_sources_of_no_known_commit_settle_nothing() {
+        let row = Row { id: "B1".to_owned(), ..clean_row() };
+        let effort = Effort { ranges: 5, budget: Duration::from_secs(1), shrink: None };
+        let convicted = outcome(vec![found(Some("liveness"), 1); 4]);
+        assert!(convicted.settles(&row, "abc", effort) && !convicted.settles(&row, "abd", effort));
+        for commit in [UNKNOWN, "abc+"] {
+            let of = Outcome { commit: commit.to_owned(), ..convicted.clone() };
+            assert!(!of.settles(&row, commit, effort), "{commit}");
+        }
     }
 
     #[test]

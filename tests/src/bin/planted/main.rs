@@ -1,5 +1,7 @@
 //! Breaks rules of the core, one at a time, in a copy, and sees who notices.
 
+mod crew;
+mod progress;
 mod simulate;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
@@ -18,14 +20,18 @@ Examples:
   planted --simulate --list              the known bugs
   planted --simulate B29 B3 none         these against the simulator; `none` plants nothing
   planted --simulate --budget 600        all, 10 CPU-minutes for each of 5 ranges; goes on where it ended
+  planted --simulate --budget 600 --missed-budget 60 --jobs 2
+                                         two at a time; less for those that say why they are missed
   planted --simulate --quick             the ten that are convicted soonest; keeps no results
   planted --simulate --table             writes docs/planted-bugs.md from the results
 
 Exit codes:
-  0  every edit was convicted; with --simulate, but for those that are known to be missed
-  1  one survived, or did not build, or the clean sources fail
-  2  a flag is wrong
-  3  it cannot run")]
+  0    every edit was convicted; with --simulate, all is as the rows say
+  1    one survived, or did not build, or the clean sources fail
+  2    a flag is wrong
+  3    it cannot run
+  4    with --simulate: one was convicted whose row says that it is missed or harmless
+  130  with --simulate: interrupted; what is done is kept")]
 struct Arguments {
     /// Only edits whose test's name holds one of these, or whose bug is one of these; with
     /// --simulate, only these known bugs.
@@ -48,8 +54,7 @@ const CORE: &str = "raft-proto-free-core";
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(3)
@@ -57,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<bool, PlantedError> {
+fn run(arguments: &Arguments) -> Result<u8, PlantedError> {
     if arguments.simulate {
         return simulate::run(arguments);
     }
@@ -73,9 +78,9 @@ fn run(arguments: &Arguments) -> Result<bool, PlantedError> {
         for edit in &edits {
             println!("{:4} {}: {}", edit.bug.as_deref().unwrap_or(""), edit.test, edit.why);
         }
-        return Ok(true);
+        return Ok(0);
     }
-    test(arguments, &edits)
+    Ok(if test(arguments, &edits)? { 0 } else { 1 })
 }
 
 fn is_named(edit: &Edit, id: &str) -> bool {
