@@ -1,4 +1,7 @@
 //! The black-box check of histories beside another one, which knows nothing of it.
+//!
+//! `porcupine-rs` has `criterion` among its own dependencies, and no feature that leaves it out (0.3.0, the
+//! newest); it is a dependency of tests alone, and nothing that is shipped is built with it.
 
 use porcupine_rs::Model;
 use proptest::prelude::*;
