@@ -43,6 +43,8 @@ pub(super) struct Total {
     pub(super) interrupted: bool,
     /// All its seeds below this were run, where the budget ended it.
     pub(super) came_to: Option<u64>,
+    /// Whether some of what was to be written could not be.
+    pub(super) is_cut: bool,
     /// Of all runs, in whatever order they ended.
     pub(super) hash: u64,
 }
@@ -124,6 +126,7 @@ impl Batch<'_> {
             goes_on
         });
         line.end();
+        total.is_cut = trace.is_cut() || sink.is_cut();
         total.wall_nanos = started.elapsed().as_nanos() as u64;
         total.interrupted = self.interrupt.is_set();
         // Seeds are begun in order, and whichever was begun has ended.
@@ -232,10 +235,11 @@ fn conclude(args: &RunArgs, total: &Total) -> u8 {
 fn exit_code(total: &Total, lacks: bool) -> u8 {
     let failed = total.failures.iter().map(Report::exit_code).min();
     // What was not run has not passed.
-    let otherwise = match (total.interrupted, lacks) {
-        (true, _) => INTERRUPTED,
-        (false, true) => 5,
-        (false, false) => 0,
+    let otherwise = match (total.interrupted, total.is_cut, lacks) {
+        (true, _, _) => INTERRUPTED,
+        (false, true, _) => 1,
+        (false, false, true) => 5,
+        (false, false, false) => 0,
     };
     failed.unwrap_or(otherwise)
 }
@@ -249,6 +253,8 @@ mod tests {
         let mut total = Total::default();
         assert_eq!(exit_code(&total, false), 0);
         assert_eq!(exit_code(&total, true), 5);
+        let cut = Total { is_cut: true, ..Total::default() };
+        assert_eq!(exit_code(&cut, true), 1, "what was asked for is not there");
         total.interrupted = true;
         assert_eq!(exit_code(&total, false), INTERRUPTED);
     }

@@ -64,6 +64,8 @@ pub(super) enum Trace {
     Output,
     File(BufWriter<File>),
     Json(BufWriter<File>),
+    /// What was to come cannot be written.
+    Cut,
 }
 
 impl Trace {
@@ -76,6 +78,11 @@ impl Trace {
             }
             Some(path) => Trace::File(BufWriter::new(File::create(path)?)),
         })
+    }
+
+    /// Whether some could not be written, though somebody waited for it.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self, Trace::Cut)
     }
 
     pub(super) fn write(&mut self, records: &[Record]) {
@@ -91,16 +98,19 @@ impl Trace {
             out.flush()
         };
         let result = match self {
-            Trace::Nowhere => Ok(()),
+            Trace::Nowhere | Trace::Cut => Ok(()),
             Trace::Output => put(&mut io::stdout().lock()),
             Trace::File(file) => put(file),
             Trace::Json(file) => put_json(file),
         };
         if let Err(error) = result {
-            if error.kind() != io::ErrorKind::BrokenPipe {
+            // Whoever no longer listens, as `head` may not, has what they wanted.
+            *self = if error.kind() == io::ErrorKind::BrokenPipe {
+                Trace::Nowhere
+            } else {
                 eprintln!("the trace is cut short: {error}");
-            }
-            *self = Trace::Nowhere;
+                Trace::Cut
+            };
         }
     }
 }

@@ -7,9 +7,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
+    fs::{self, File},
     io::{self, BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use quorate_sim::{
@@ -161,12 +161,15 @@ fn probe() -> String {
 
 /// Where lines go as runs end. Each is written at once, so that whatever ends the process leaves whole
 /// lines behind.
-pub(super) struct Sink(Option<File>);
+pub(super) struct Sink {
+    file: Option<File>,
+    is_cut: bool,
+}
 
 impl Sink {
     /// Where nothing is asked for.
     pub(super) fn nowhere() -> Sink {
-        Sink(None)
+        Sink { file: None, is_cut: false }
     }
 
     /// Overwrites the file, if there is one: the same seeds give the same results.
@@ -176,7 +179,7 @@ impl Sink {
             format!("the results cannot be written to '{path}': {error}; name another file")
         };
         let file = File::create(path).map_err(told)?;
-        let mut sink = Sink(Some(file));
+        let mut sink = Sink { file: Some(file), is_cut: false };
         sink.put(header).map_err(told)?;
         Ok(sink)
     }
@@ -185,12 +188,18 @@ impl Sink {
     pub(super) fn write(&mut self, line: &Line) {
         if let Err(error) = self.put(line) {
             eprintln!("the results are cut short: {error}");
-            self.0 = None;
+            self.file = None;
+            self.is_cut = true;
         }
     }
 
+    /// Whether some could not be written.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     fn put(&mut self, value: &impl Serialize) -> io::Result<()> {
-        let Some(file) = &mut self.0 else { return Ok(()) };
+        let Some(file) = &mut self.file else { return Ok(()) };
         let mut text = serde_json::to_string(value)?;
         text.push('\n');
         file.write_all(text.as_bytes())
@@ -264,8 +273,28 @@ impl Results {
         Ok(self)
     }
 
-    /// Writes them as a file that can be joined again.
+    /// Writes them as a file that can be joined again. A file of this name is there as a whole or not
+    /// at all, whatever ends the process.
     pub(super) fn write(&self, path: &Path) -> Result<(), String> {
+        if path.exists() && !path.is_file() {
+            // A pipe or a device cannot be put in place of another.
+            return self.write_to(path);
+        }
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let written = self.write_to(&part).and_then(|()| {
+            fs::rename(&part, path).map_err(|error| {
+                format!("the results cannot be written to '{}': {error}", path.display())
+            })
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&part);
+        }
+        written
+    }
+
+    fn write_to(&self, path: &Path) -> Result<(), String> {
         let mut sink = Sink::open(path, &self.header)?;
         for line in self.lines.values() {
             sink.put(line).map_err(|error| {

@@ -71,6 +71,12 @@ pub(super) fn run(args: &ShrinkArgs) -> u8 {
     };
     let expected = case.expected;
     let target = args.output.clone().unwrap_or_else(|| target_of(&args.file));
+    if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        let folder = folder.display();
+        return output::usage(&format!("there is no folder '{folder}' for the smaller case"));
+    }
     let found = match within(case, args.budget, args.jobs, target) {
         Ok(Some(found)) => found,
         Ok(None) => {
