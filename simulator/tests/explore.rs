@@ -16,7 +16,7 @@ fn a_small_search_ends_and_says_why() {
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "quiet where there is no terminal");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("up to 1 leaders") && text.contains("; exhausted"), "{text}");
+    assert!(text.contains("up to 1 leader and") && text.contains("; exhausted"), "{text}");
     let value = |more: &[&str]| -> serde_json::Value {
         let output = explore(&[&TINY[..], &["--json"], more].concat());
         serde_json::from_slice(&output.stdout).expect("a line of JSON")

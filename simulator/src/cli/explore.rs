@@ -1,12 +1,6 @@
 //! Every state of a small group, within bounds.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -14,21 +8,24 @@ use quorate_sim::{
     MAX_NODES,
     explore::{Bounds, End, Outcome, Progress, explore},
     run::without_panics,
+    words::counted,
 };
 use serde_json::json;
 
-use super::output;
+use super::{
+    interrupt::{self, INTERRUPTED},
+    output,
+};
 
 const EXAMPLES: &str = "\
 Examples:
   quorate-sim explore --nodes 3 --terms 2 --entries 2
+  quorate-sim explore --deep --states 0 --messages 1
   quorate-sim explore --nodes 2 --terms 1 --entries 1 --crashes 1 --timeouts 2 --messages 2
 
 Exit codes: 0 no property is broken as far as the search came, 1 usage, 2 a property is broken,
 130 interrupted.";
 
-/// As a shell reports a process that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 /// More of anything that a path has is never searched through.
 const MOST: u64 = 200;
 
@@ -57,14 +54,21 @@ pub(super) struct ExploreArgs {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=MOST))]
     messages: u64,
     /// The most choices of a path; 0 for any number.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, conflicts_with = "deep")]
     depth: u64,
+    /// Go each path to its end before the next: only hashes are kept of states, but a path to a
+    /// violation is no shortest one.
+    #[arg(long)]
+    deep: bool,
     /// The most states; 0 for any number, as long as the memory lasts.
     #[arg(long, default_value_t = 1_000_000)]
     states: u64,
     /// Try each of several nodes that are alike.
     #[arg(long)]
     no_symmetry: bool,
+    /// Deliver also messages that cannot have any effect any more.
+    #[arg(long)]
+    no_reduction: bool,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -83,14 +87,14 @@ impl ExploreArgs {
             depth: self.depth,
             states: self.states,
             symmetry: !self.no_symmetry,
+            reduction: !self.no_reduction,
+            deep: self.deep,
         }
     }
 }
 
 pub(super) fn run(args: &ExploreArgs) -> u8 {
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = stop.clone();
-    let _ = ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed));
+    let stop = interrupt::flag();
     let started = Instant::now();
     // It shows itself only where standard error is a terminal.
     let bar = ProgressBar::new_spinner();
@@ -98,10 +102,12 @@ pub(super) fn run(args: &ExploreArgs) -> u8 {
         let Progress { states, transitions, depth, waiting, .. } = progress;
         let rate = u128::from(*transitions) * 1_000 / started.elapsed().as_millis().max(1);
         bar.set_message(format!(
-            "{states} states, {waiting} waiting, depth {depth}, {transitions} transitions, {rate}/s"
+            "{}, {waiting} waiting, depth {depth}, {}, {rate}/s",
+            counted(*states, "state"),
+            counted(*transitions, "transition"),
         ));
         bar.tick();
-        !stop.load(Ordering::Relaxed)
+        !stop.is_set()
     };
     let outcome = without_panics(|| explore(args.bounds(), &mut watch));
     bar.finish_and_clear();
@@ -135,7 +141,8 @@ fn name(end: &End) -> &'static str {
 fn tell(args: &ExploreArgs, outcome: &Outcome, took: Duration) {
     let Progress { states, transitions, depth, waiting, leaders, commands } = outcome.progress;
     if let End::Broken { violation, path } = &outcome.end {
-        output::tell!("FAILED {} after {} choices: {violation}", violation.property(), path.len());
+        let choices = counted(path.len() as u64, "choice");
+        output::tell!("FAILED {} after {choices}: {violation}", violation.property());
         for (line, number) in path.iter().zip(1_u64..) {
             output::tell!("{number:>4}. {line}");
         }
@@ -143,13 +150,18 @@ fn tell(args: &ExploreArgs, outcome: &Outcome, took: Duration) {
     let why = match &outcome.end {
         End::Exhausted => "exhausted: every state within the bounds".to_owned(),
         End::Depth => format!("ended by --depth {}", args.depth),
-        End::States => format!("ended by --states {}; {waiting} states were waiting", args.states),
-        End::Interrupted => format!("interrupted; {waiting} states were waiting"),
+        End::States => {
+            format!("ended by --states {}; {waiting} of them not looked at yet", args.states)
+        }
+        End::Interrupted => format!("interrupted; {waiting} of them not looked at yet"),
         End::Broken { .. } => "ended by the violation".to_owned(),
     };
     output::tell!(
-        "{states} states, {transitions} transitions, depth {depth}, up to {leaders} leaders and \
-         {commands} committed commands, in {:.1} s; {why}",
+        "{}, {}, depth {depth}, up to {} and {}, in {:.1} s; {why}",
+        counted(states, "state"),
+        counted(transitions, "transition"),
+        counted(leaders, "leader"),
+        counted(commands, "committed command"),
         took.as_secs_f64()
     );
 }
@@ -171,6 +183,8 @@ fn tell_json(args: &ExploreArgs, outcome: &Outcome, took: Duration) {
         "duplicates": args.duplicates,
         "messages": args.messages,
         "symmetry": !args.no_symmetry,
+        "reduction": !args.no_reduction,
+        "deep": args.deep,
         "states": progress.states,
         "transitions": progress.transitions,
         "depth": progress.depth,

@@ -15,6 +15,8 @@ pub(super) struct Past {
     pub(super) leaders: Vec<(Term, u64)>,
     /// What is committed, from index 1 on.
     pub(super) committed: Vec<LogId>,
+    /// In which term each of it was: that of the leader that committed it.
+    commit_terms: Vec<Term>,
 }
 
 impl Past {
@@ -52,7 +54,10 @@ impl Past {
         self.leaders.push((term, node));
         self.leaders.sort_unstable();
         let log = changed.raft.status().log;
-        let missing = self.committed.iter().find(|place| !log.holds(**place));
+        // A leader of an older term that is late to learn of it may lack what was committed since.
+        let before = self.committed.iter().zip(&self.commit_terms).filter(|(_, at)| **at < term);
+        let mut before = before.map(|(place, _)| place);
+        let missing = before.find(|place| !log.holds(**place));
         missing.map_or(Ok(()), |committed| {
             let found = log.term_at(committed.index);
             Err(Violation::LeaderIncomplete { node, term, committed: *committed, found })
@@ -84,6 +89,7 @@ impl Past {
             return Err(Violation::CommitWithoutQuorum { node, index, term, holders, needed });
         }
         self.committed.push(found);
+        self.commit_terms.push(changed.raft.status().term);
         Ok(())
     }
 }
@@ -180,4 +186,30 @@ pub(super) fn commands(past: &Past, members: &[std::sync::Arc<Member>]) -> u64 {
         })
     };
     past.committed.iter().filter(|place| is_command(place)).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_may_lack_what_was_committed_after_its_term_and_nothing_else() {
+        let mut alone = Member::found(0, 1).expect("it is founded");
+        let mut sent = Vec::new();
+        alone.pass(0, &mut sent).expect("it stands");
+        while !alone.pending.is_empty() {
+            alone.written(super::super::Host::Honest, &mut sent).expect("it is durable");
+        }
+        let status = alone.raft.status();
+        let term = status.term;
+        assert_eq!(status.role, RoleKind::Leader);
+        let past = |committed_in: Term| Past {
+            committed: vec![LogId::new(committed_in, 9)],
+            commit_terms: vec![committed_in],
+            ..Past::default()
+        };
+        assert_eq!(past(term + 1).leads(&alone, term), Ok(()));
+        let lost = past(term - 1).leads(&alone, term);
+        assert!(matches!(lost, Err(Violation::LeaderIncomplete { .. })), "{lost:?}");
+    }
 }

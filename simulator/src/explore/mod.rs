@@ -4,9 +4,12 @@
 //! A small world is the production core alone: no driver, no log, no network, no clock. What a seed
 //! draws elsewhere is a [`Choice`] here: which message arrives next, again or never; when a write is
 //! durable; whose time has come; who loses its power and how much of its pending writes was on disk.
-//! The search is breadth-first, so the path to a violation is a shortest one. Of a state that was seen
+//! The search is breadth-first, so the path to a violation is a shortest one, and all states that wait
+//! are held; or it goes into the depth, which holds no more than one path. Of a state that was seen
 //! only a hash of 128 bits is kept, over what matters for what its nodes will do
 //! ([`quorate_core::Raft::fingerprint`]).
+//!
+//! Messages that cannot have any effect any more are left out ([`dead`]).
 //!
 //! Where nodes are alike only one of them is tried: a node that nothing has happened to yet, and that
 //! is sent the same as another such node, may trade names with it. That is sound since the core takes
@@ -14,6 +17,8 @@
 //! length of an election timeout, which no choice sees either.
 
 mod choice;
+mod dead;
+mod deep;
 mod hashing;
 mod judge;
 mod member;
@@ -46,12 +51,17 @@ pub struct Bounds {
     pub duplicates: u64,
     /// How many messages are under way at once; beyond that some are lost, in every way.
     pub messages: u64,
-    /// The longest path; 0 for any.
+    /// The longest path; 0 for any. Only for a search in breadth.
     pub depth: u64,
-    /// The most states; 0 for any number. A state takes about 60 bytes, and some KiB while it waits.
+    /// The most states; 0 for any number. A state takes about 60 bytes, half of that in the depth; and
+    /// some KiB while it waits.
     pub states: u64,
     /// Whether of nodes that are alike only one is tried.
     pub symmetry: bool,
+    /// Whether messages that cannot have any effect any more are left out.
+    pub reduction: bool,
+    /// Whether a path is gone to its end before the next is begun.
+    pub deep: bool,
 }
 
 impl Default for Bounds {
@@ -67,6 +77,8 @@ impl Default for Bounds {
             depth: 0,
             states: 1_000_000,
             symmetry: true,
+            reduction: true,
+            deep: false,
         }
     }
 }
@@ -137,6 +149,16 @@ struct Visit {
     choice: Choice,
 }
 
+/// What a choice led to.
+enum Tried {
+    /// A state that was not seen before.
+    New(Box<Small>),
+    /// One that was, or that lies beyond the bounds.
+    Old,
+    Broken(Violation),
+    Enough(End),
+}
+
 /// After so many choices the watcher is asked.
 const WATCH_EVERY: u64 = 1 << 12;
 
@@ -173,6 +195,9 @@ impl Search {
         };
         self.seen.insert(start.hash());
         self.progress.states = 1;
+        if self.bounds.deep {
+            return deep::run(self, start, watch);
+        }
         let mut level = vec![(0, start)];
         while !level.is_empty() {
             if self.bounds.depth > 0 && self.progress.depth == self.bounds.depth {
@@ -202,36 +227,52 @@ impl Search {
         watch: &mut dyn FnMut(&Progress) -> bool,
     ) -> Option<End> {
         for choice in state.choices(&self.bounds) {
-            self.progress.transitions += 1;
-            if self.progress.transitions.is_multiple_of(WATCH_EVERY) && !watch(&self.progress) {
-                return Some(End::Interrupted);
-            }
-            let after = match caught(|| state.take(choice, self.host)) {
-                Ok(after) => after,
-                Err(violation) => {
+            let after = match self.try_choice(state, choice, watch) {
+                Tried::New(after) => after,
+                Tried::Old => continue,
+                Tried::Broken(violation) => {
                     let path = self.path(number, Some(choice));
                     return Some(End::Broken { violation, path });
                 }
+                Tried::Enough(end) => return Some(end),
             };
-            if after.is_beyond(&self.bounds) || !self.seen.insert(after.hash()) {
-                continue;
-            }
-            self.progress.states += 1;
-            self.progress.leaders = self.progress.leaders.max(after.leaders());
-            self.progress.commands = self.progress.commands.max(after.commands());
             self.visits.push(Visit { from: number, choice });
-            if self.bounds.states > 0 && self.progress.states >= self.bounds.states {
-                return Some(End::States);
-            }
             let number = u32::try_from(self.visits.len()).ok();
             let Some(number) = number else { return Some(End::States) };
-            next.push((number, after));
+            next.push((number, *after));
         }
         None
     }
 
-    /// The choices to a state and one more, as lines. What is kept of a path is its choices, so it is
-    /// gone once more.
+    /// Tries a choice, and says what it leads to.
+    fn try_choice(
+        &mut self,
+        state: &Small,
+        choice: Choice,
+        watch: &mut dyn FnMut(&Progress) -> bool,
+    ) -> Tried {
+        let bounds = self.bounds;
+        if bounds.states > 0 && self.progress.states >= bounds.states {
+            return Tried::Enough(End::States);
+        }
+        self.progress.transitions += 1;
+        if self.progress.transitions.is_multiple_of(WATCH_EVERY) && !watch(&self.progress) {
+            return Tried::Enough(End::Interrupted);
+        }
+        let after = match caught(|| state.take(choice, self.host, &bounds)) {
+            Ok(after) => after,
+            Err(violation) => return Tried::Broken(violation),
+        };
+        if after.is_beyond(&bounds) || !self.seen.insert(after.hash()) {
+            return Tried::Old;
+        }
+        self.progress.states += 1;
+        self.progress.leaders = self.progress.leaders.max(after.leaders());
+        self.progress.commands = self.progress.commands.max(after.commands());
+        Tried::New(Box::new(after))
+    }
+
+    /// The choices to a state and one more. What is kept of a path is its choices.
     fn path(&self, mut number: u32, last: Option<Choice>) -> Vec<String> {
         let mut choices: Vec<Choice> = last.into_iter().collect();
         while let Some(visit) = (number as usize).checked_sub(1).and_then(|at| self.visits.get(at))
@@ -240,11 +281,16 @@ impl Search {
             number = visit.from;
         }
         choices.reverse();
+        self.told(choices)
+    }
+
+    /// Choices as lines: they are gone once more.
+    fn told(&self, choices: Vec<Choice>) -> Vec<String> {
         let mut lines = Vec::new();
         let Ok(mut state) = Small::start(&self.bounds, self.host) else { return lines };
         for choice in choices {
             lines.push(state.describe(choice));
-            match caught(|| state.take(choice, self.host)) {
+            match caught(|| state.take(choice, self.host, &self.bounds)) {
                 Ok(after) => state = after,
                 Err(_) => break,
             }

@@ -2,11 +2,12 @@
 
 use std::{hash::Hash, sync::Arc};
 
-use quorate_core::{Body, Input, Message, NodeId, RoleKind, commands};
+use quorate_core::{Input, Message, NodeId, RoleKind, commands};
 
 use super::{
     Bounds, Host,
     choice::Choice,
+    dead::is_dead,
     hashing::wide,
     judge::{self, Past},
     member::Member,
@@ -61,6 +62,12 @@ impl Small {
     pub(super) fn hash(&self) -> u128 {
         let flights = self.flights.iter().fold(0_u128, |sum, flight| sum.wrapping_add(flight.hash));
         wide(&(&self.hashes, flights as u64, (flights >> 64) as u64, &self.past, self.spent))
+    }
+
+    /// Over what its nodes have come to, whatever is under way.
+    #[cfg(test)]
+    pub(super) fn nodes_hash(&self) -> u128 {
+        wide(&(&self.hashes, &self.past))
     }
 
     /// Whether it lies beyond the bounds, where nothing is looked at any more.
@@ -153,8 +160,25 @@ impl Small {
         to_it.fold(0, |sum, flight| sum.wrapping_add(flight.content))
     }
 
-    /// What a choice leads to.
-    pub(super) fn take(&self, choice: Choice, host: Host) -> Result<Small, Violation> {
+    /// What a choice leads to, without the messages that cannot have any effect any more.
+    pub(super) fn take(
+        &self,
+        choice: Choice,
+        host: Host,
+        bounds: &Bounds,
+    ) -> Result<Small, Violation> {
+        let mut after = self.taken(choice, host)?;
+        if bounds.reduction {
+            let (members, last) = (&after.members, FOUNDING_TERM + bounds.terms);
+            after.flights.retain(|flight| {
+                let (from, to) = (&members[flight.from as usize], &members[flight.to as usize]);
+                !is_dead(&flight.message, from, to, last)
+            });
+        }
+        Ok(after)
+    }
+
+    fn taken(&self, choice: Choice, host: Host) -> Result<Small, Violation> {
         let mut after = self.clone();
         let mut sent = Vec::new();
         let node = match choice {
@@ -217,8 +241,6 @@ impl Small {
             let (content, hash) = (wide(&(from, &message)), wide(&(from, to, &message)));
             self.flights.push(Arc::new(Flight { from, to, message, content, hash }));
         }
-        let members = &self.members;
-        self.flights.retain(|flight| !is_dead(flight, &members[flight.to as usize]));
         Ok(())
     }
 
@@ -246,20 +268,4 @@ impl Small {
             ),
         }
     }
-}
-
-/// Whether a message cannot have any effect any more: an answer of a term that its addressee has left
-/// for good.
-fn is_dead(flight: &Flight, to: &Member) -> bool {
-    let is_answer = match &flight.message.body {
-        Body::PreVoteAnswer(_) | Body::VoteAnswer(_) | Body::AppendAnswer(_) => true,
-        Body::PreVoteRequest(_)
-        | Body::VoteRequest(_)
-        | Body::AppendRequest(_)
-        | Body::TimeoutNow
-        | Body::ReadRequest(_)
-        | Body::ReadAnswer(_) => false,
-    };
-    // What its disk holds is not forgotten in a crash.
-    is_answer && flight.message.term < to.disk.hard_state.term
 }

@@ -91,3 +91,57 @@ fn a_search_comes_to_commits_with_crashes_and_duplicates() {
     assert!(!matches!(outcome.end, End::Broken { .. }), "{:?}", outcome.end);
     assert_eq!((outcome.progress.leaders, outcome.progress.commands), (1, 1));
 }
+
+#[test]
+fn in_depth_the_same_states_are_seen_as_in_breadth() {
+    for symmetry in [true, false] {
+        let wide = Bounds { entries: 1, symmetry, ..tiny() };
+        let deep = Bounds { deep: true, ..wide };
+        let (wide, deep) = (search(Host::Honest, wide), search(Host::Honest, deep));
+        assert_eq!((&wide.end, &deep.end), (&End::Exhausted, &End::Exhausted));
+        let of = |outcome: &Outcome| {
+            let Progress { states, transitions, leaders, commands, .. } = outcome.progress;
+            (states, transitions, leaders, commands)
+        };
+        assert_eq!(of(&wide), of(&deep));
+        assert!(deep.progress.depth >= wide.progress.depth);
+    }
+    let broken = Bounds { crashes: 1, timeouts: 2, messages: 4, deep: true, ..tiny() };
+    let found = search(Host::ForgetsVotes, broken);
+    let End::Broken { path, .. } = found.end else { panic!("{found:?}") };
+    assert!(path.iter().any(|line| line.contains("loses its power")), "{path:#?}");
+}
+
+/// What the nodes of any state within the bounds have come to.
+fn reached(bounds: Bounds) -> BTreeSet<u128> {
+    let start = Small::start(&bounds, Host::Honest).expect("it begins");
+    let mut seen = BTreeSet::from([start.hash()]);
+    let mut nodes = BTreeSet::from([start.nodes_hash()]);
+    let mut open = vec![start];
+    while let Some(state) = open.pop() {
+        for choice in state.choices(&bounds) {
+            let after = state.take(choice, Host::Honest, &bounds).expect("nothing breaks");
+            if !after.is_beyond(&bounds) && seen.insert(after.hash()) {
+                nodes.insert(after.nodes_hash());
+                open.push(after);
+            }
+        }
+    }
+    nodes
+}
+
+#[test]
+fn what_is_left_out_takes_no_state_of_the_nodes_away() {
+    let several = [
+        Bounds { terms: 1, entries: 1, timeouts: 1, ..tiny() },
+        Bounds { terms: 2, timeouts: 2, messages: 1, ..tiny() },
+        Bounds { nodes: 2, terms: 2, timeouts: 2, crashes: 1, messages: 1, ..tiny() },
+    ];
+    for bounds in several {
+        let bounds = Bounds { symmetry: false, ..bounds };
+        let all = reached(Bounds { reduction: false, ..bounds });
+        let reduced = reached(bounds);
+        // What is left out makes room for others where so many may be under way.
+        assert!(all.is_subset(&reduced), "{bounds:?}: {} {}", all.len(), reduced.len());
+    }
+}
