@@ -9,7 +9,7 @@
 //! only a hash of 128 bits is kept, over what matters for what its nodes will do
 //! ([`quorate_core::Raft::fingerprint`]).
 //!
-//! Messages that cannot have any effect any more are left out ([`dead`]).
+//! Messages that cannot have any effect any more are left out (`dead.rs`).
 //!
 //! Where nodes are alike only one of them is tried: a node that nothing has happened to yet, and that
 //! is sent the same as another such node, may trade names with it. That is sound since the core takes
