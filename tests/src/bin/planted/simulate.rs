@@ -140,7 +140,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, PlantedError> {
     }
     let (left, stop) = (tasks.len(), interruptible());
     if left > 0 {
-        let court = build(&rows, stop.clone())?;
+        let court = match build(&rows, stop.clone()) {
+            // Ctrl-C ends cargo, too.
+            Err(_) if stop.load(Ordering::Relaxed) => return Ok(conclude(&verdicts, true)),
+            court => court?,
+        };
         let progress = Progress::new(left as u64);
         work(&court, flags.jobs, tasks, &progress, &mut |task, trial| {
             let outcome = Outcome::now(&task.row, &commit, task.effort, trial);
