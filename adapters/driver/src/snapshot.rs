@@ -147,7 +147,7 @@ impl<R: Clone> Driver<R> {
         let (entries, bytes) = self.snapshots.since;
         let reached = |limit: u64, found: u64| limit > 0 && found >= limit;
         let is_due = reached(policy.every_entries, entries) || reached(policy.every_bytes, bytes);
-        self.may_take_snapshot() && (is_due || self.snapshots.wanted)
+        (is_due || self.snapshots.wanted) && self.may_take_snapshot()
     }
 
     /// Whether there is anything new to take a snapshot of, and nothing in the way.
@@ -212,6 +212,9 @@ impl<R: Clone> Driver<R> {
     /// Received snapshots that are of no use, to be removed before anything later is done with the
     /// store. One that is named, or about to be, is none of them.
     pub fn drain_discards(&mut self) -> Vec<LogId> {
+        if self.snapshots.discards.is_empty() {
+            return Vec::new();
+        }
         let newest = self.raft().status().snapshot.map_or(LogId::ZERO, |snapshot| snapshot.last);
         let taking = self.snapshots.taking;
         let discards = std::mem::take(&mut self.snapshots.discards);

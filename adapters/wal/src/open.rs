@@ -59,6 +59,7 @@ fn begin<D: Disk>(disk: D, options: WalOptions) -> Result<(Wal<D>, Recovered), W
         snapshots: Snapshots::new(options.group),
         buffer: Vec::new(),
         reading: None,
+        kept: None,
         failed: false,
         counters: WalCounters::default(),
     };
@@ -114,6 +115,7 @@ fn recover<D: Disk>(
         snapshots,
         buffer: Vec::new(),
         reading: None,
+        kept: None,
         failed: false,
         counters,
     };

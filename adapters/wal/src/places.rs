@@ -34,7 +34,9 @@ impl Places {
     }
 
     fn truncate_from(&mut self, index: Index) {
-        self.stretches.split_off(&index);
+        while self.stretches.last_key_value().is_some_and(|(first, _)| *first >= index) {
+            self.stretches.pop_last();
+        }
         if let Some(mut end) = self.stretches.last_entry() {
             let stretch = end.get_mut();
             stretch.last = stretch.last.min(index.saturating_sub(1));
@@ -69,8 +71,9 @@ impl Places {
         }
     }
 
-    /// The oldest segment that holds an entry.
+    /// The oldest segment that holds an entry: the first one's, since whatever is written anew
+    /// removes what was behind it.
     pub(crate) fn oldest_segment(&self) -> Option<u64> {
-        self.stretches.values().map(|stretch| stretch.segment).min()
+        self.stretches.first_key_value().map(|(_, stretch)| stretch.segment)
     }
 }

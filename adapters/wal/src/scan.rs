@@ -4,6 +4,8 @@
 //! damage there is rot. The last one may have been torn by a power loss: then a whole sector of it
 //! still holds the fill, since sectors are written whole or not at all. Anything else is rot.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::{
@@ -161,17 +163,17 @@ impl Scan {
         if sector.is_empty() {
             return Ok(Found::End);
         }
-        if is_fill(&sector) && !is_proven {
+        if is_fill(sector) && !is_proven {
             return self.nothing_behind(offset + SECTOR_BYTES as u64, offset);
         }
-        let Some(header) = Header::decode(&sector) else {
+        let Some(header) = Header::decode(sector) else {
             return Err(self.damaged(offset, "a record's header is not what was written"));
         };
         let place = Place { segment: header.segment, offset: header.offset, number: header.number };
         if place != (Place { segment: self.id, offset, number }) {
             return Err(self.damaged(offset, "a record that belongs elsewhere"));
         }
-        let record = self.slice(offset, header.record_bytes());
+        let record = self.bytes.slice(self.range(offset, header.record_bytes()));
         if let Some(payload) = header.payload(&record) {
             return Ok(Found::Record(header, payload));
         }
@@ -186,11 +188,11 @@ impl Scan {
     fn nothing_behind(&self, from: u64, offset: u64) -> Result<Found, WalError> {
         let mut is_clean = true;
         for (place, sector) in self.sectors(from) {
-            if is_fill(&sector) {
+            if is_fill(sector) {
                 continue;
             }
             is_clean = false;
-            let header = Header::decode(&sector);
+            let header = Header::decode(sector);
             let proves = header.is_some_and(|header| {
                 (header.segment, header.offset) == (self.id, place) && header.proven > offset
             });
@@ -198,21 +200,25 @@ impl Scan {
                 return Err(self.damaged(offset, "a record is missing that was synced"));
             }
         }
-        let was_fill = is_fill(&self.slice(offset, SECTOR_BYTES as u64));
+        let was_fill = is_fill(self.slice(offset, SECTOR_BYTES as u64));
         Ok(if was_fill && is_clean { Found::End } else { Found::Tear })
     }
 
-    fn sectors(&self, from: u64) -> impl Iterator<Item = (u64, Bytes)> {
+    fn sectors(&self, from: u64) -> impl Iterator<Item = (u64, &[u8])> {
         let len = self.bytes.len() as u64;
         let places = (from..len).step_by(SECTOR_BYTES);
         places.map(|place| (place, self.slice(place, SECTOR_BYTES as u64)))
     }
 
     /// At most `len` bytes from `offset`, as far as there are any.
-    fn slice(&self, offset: u64, len: u64) -> Bytes {
+    fn slice(&self, offset: u64, len: u64) -> &[u8] {
+        &self.bytes[self.range(offset, len)]
+    }
+
+    fn range(&self, offset: u64, len: u64) -> Range<usize> {
         let all = self.bytes.len() as u64;
         let (start, end) = (offset.min(all), offset.saturating_add(len).min(all));
-        self.bytes.slice(start as usize..end as usize)
+        start as usize..end as usize
     }
 
     fn damaged(&self, offset: u64, what: &str) -> WalError {

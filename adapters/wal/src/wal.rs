@@ -55,6 +55,14 @@ pub struct WalCounters {
     pub rewritten: bool,
 }
 
+/// The writes of a batch, with the segment and the offset where it stands.
+type Batch = ((u64, u64), Vec<Write>);
+
+/// A batch whose entries cost more is kept once it was read, until another one is: readers that take
+/// a little at a time would have all of it read anew for each part. A disk that hangs for a while
+/// leaves such batches. Bytes.
+const LARGE_BYTES: u64 = 64 * 1024;
+
 /// A write-ahead log on a disk.
 pub struct Wal<D: Disk> {
     pub(crate) disk: D,
@@ -69,6 +77,8 @@ pub struct Wal<D: Disk> {
     pub(crate) buffer: Vec<u8>,
     /// The segment that was read last, which is likely to be read next.
     pub(crate) reading: Option<(u64, D::File)>,
+    /// The large batch that was read last.
+    pub(crate) kept: Option<Batch>,
     pub(crate) failed: bool,
     pub(crate) counters: WalCounters,
 }
@@ -174,12 +184,13 @@ impl<D: Disk> Wal<D> {
             let read = file.read_exact_at(buffer, offset);
             read.map_err(WalError::io(format_args!("read segment {segment}")))
         };
-        let mut record = vec![0; SECTOR_BYTES];
-        read(&mut record, offset)?;
-        let header = Header::decode(&record)
+        let mut first = [0; SECTOR_BYTES];
+        read(&mut first, offset)?;
+        let header = Header::decode(&first)
             .filter(|header| (header.segment, header.offset) == (segment, offset))
             .ok_or_else(|| damaged("a record's header is not what was written"))?;
-        record.resize(header.record_bytes() as usize, 0);
+        let mut record = vec![0; header.record_bytes() as usize];
+        record[..SECTOR_BYTES].copy_from_slice(&first);
         read(&mut record[SECTOR_BYTES..], offset + SECTOR_BYTES as u64)?;
         let payload = header.payload(&Bytes::from(record));
         let payload =
@@ -216,12 +227,12 @@ where
     }
 
     fn read(&mut self, from: Index, through: Index, max_bytes: u64) -> Result<Entries, StoreError> {
-        let mut found = Entries::new();
+        let (mut found, mut cost) = (Entries::new(), 0);
         let mut next = from;
         let through = through.min(self.state.last().index);
         // Entries of one group commit lie in one record: it is read once.
-        let mut batch: Option<((u64, u64), Vec<Write>)> = None;
-        while next > self.state.base() && next <= through && found.cost() < max_bytes.max(1) {
+        let mut batch = self.kept.take();
+        while next > self.state.base() && next <= through && cost < max_bytes.max(1) {
             let Some((stretch, end)) = self.places.find(next) else { break };
             let (place, write) = ((stretch.segment, stretch.offset), stretch.write as usize);
             let writes = match batch.take() {
@@ -232,10 +243,12 @@ where
             let entries = write.map(|write| &write.entries);
             let Some(entries) = entries else { break };
             let part = entries.starting_at(next).ending_before(end.min(through) + 1);
+            cost += part.cost();
             found.extend(part).map_err(|error| StoreError::Io(error.to_string()))?;
             next = end + 1;
             batch = Some((place, writes));
         }
+        self.kept = batch.filter(|(_, writes)| is_large(writes));
         if found.is_empty() {
             return Err(StoreError::NotFound(from));
         }
@@ -282,6 +295,10 @@ where
         }
         self.snapshots.remove(&self.disk, last)
     }
+}
+
+fn is_large(writes: &[Write]) -> bool {
+    writes.iter().map(|write| write.entries.cost()).sum::<u64>() > LARGE_BYTES
 }
 
 fn names_snapshot(writes: &[Write]) -> bool {

@@ -61,6 +61,19 @@ fn a_batch_larger_than_a_segment_gets_a_segment_of_its_own() {
 }
 
 #[test]
+fn a_large_batch_that_is_read_bit_by_bit_is_read_from_the_disk_once() {
+    let batch: Vec<Write> = (1..=40).map(|number| write(number, 1, number, &[5_000])).collect();
+    let disk = written(std::slice::from_ref(&batch));
+    let (mut wal, _) = open(&disk).expect("opens");
+    let before = disk.read_bytes();
+    for index in 1..=40 {
+        let read = wal.read(index, 40, 1).expect("reads");
+        assert_eq!(read, batch[index as usize - 1].entries);
+    }
+    assert!(disk.read_bytes() - before < 2 * 40 * 5_000, "{} bytes", disk.read_bytes() - before);
+}
+
+#[test]
 fn after_a_power_loss_at_any_moment_all_that_was_reported_is_there() {
     for fuse in 0.. {
         let disk = MemoryDisk::default();

@@ -27,6 +27,7 @@ struct Inner {
     /// The disk operation that fails, counted down; all after it fail too.
     fuse: Option<u64>,
     operations: u64,
+    read_bytes: u64,
     full_at: Option<usize>,
 }
 
@@ -65,6 +66,11 @@ impl MemoryDisk {
 
     pub fn operations(&self) -> u64 {
         self.inner().operations
+    }
+
+    /// How much was read so far.
+    pub fn read_bytes(&self) -> u64 {
+        self.inner().read_bytes
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Inner) -> io::Result<T>) -> io::Result<T> {
@@ -139,7 +145,8 @@ impl DiskFile for MemoryFile {
         Ok(self.disk.inner().files.get(&self.name).ok_or_else(missing)?.len() as u64)
     }
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let inner = self.disk.inner();
+        let mut inner = self.disk.inner();
+        inner.read_bytes += buffer.len() as u64;
         let file = inner.files.get(&self.name).ok_or_else(missing)?;
         let start = offset as usize;
         let found = file.get(start..start + buffer.len());
