@@ -13,7 +13,8 @@ use crate::{Found, LogStore, Recovered, SnapshotId, StoreError};
 pub struct MemoryStore {
     incarnation: u64,
     found: Option<Found>,
-    entries: Entries,
+    /// What each write brought, by its first entry.
+    entries: BTreeMap<Index, Entries>,
     snapshots: BTreeMap<SnapshotId, Bytes>,
     unfinished: BTreeMap<SnapshotId, Vec<u8>>,
 }
@@ -38,11 +39,11 @@ impl MemoryStore {
         }
         let mut found = self.found.clone().unwrap_or_default();
         found.take(write)?;
-        self.entries.truncate_from(write.truncate_from);
-        self.entries
-            .extend(write.entries.clone())
-            .map_err(|error| StoreError::OutOfOrder(error.to_string()))?;
-        self.entries = self.entries.starting_at(found.log.base().index + 1);
+        self.truncate_from(write.truncate_from);
+        if let Some(first) = write.entries.first() {
+            self.entries.insert(first.index, write.entries.clone());
+        }
+        self.discard_through(found.log.base().index);
         if let Some(snapshot) = &write.snapshot {
             let newest = snapshot.last.index;
             self.snapshots.retain(|id, _| id.last.index >= newest);
@@ -50,6 +51,27 @@ impl MemoryStore {
         }
         self.found = Some(found);
         Ok(())
+    }
+
+    fn truncate_from(&mut self, from: Index) {
+        self.entries.split_off(&from);
+        if let Some(mut last) = self.entries.last_entry() {
+            last.get_mut().truncate_from(from);
+        }
+    }
+
+    fn discard_through(&mut self, base: Index) {
+        while let Some((first, entries)) = self.entries.pop_first() {
+            if first > base {
+                self.entries.insert(first, entries);
+                return;
+            }
+            let rest = entries.starting_at(base + 1);
+            if let Some(first) = rest.first() {
+                self.entries.insert(first.index, rest);
+                return;
+            }
+        }
     }
 
     fn is_named(&self, last: LogId) -> bool {
@@ -64,9 +86,18 @@ impl LogStore for MemoryStore {
     }
 
     fn read(&mut self, from: Index, through: Index, max_bytes: u64) -> Result<Entries, StoreError> {
-        let rest = self.entries.starting_at(from).ending_before(through.saturating_add(1));
-        if rest.first().is_some_and(|first| first.index == from) {
-            return Ok(rest.capped(max_bytes));
+        let (mut found, mut cost) = (Entries::new(), 0);
+        let start = self.entries.range(..=from).next_back().map_or(from, |(first, _)| *first);
+        for (_, entries) in self.entries.range(start..=through.max(start)) {
+            if cost >= max_bytes.max(1) {
+                break;
+            }
+            let part = entries.starting_at(from).ending_before(through.saturating_add(1));
+            cost += part.cost();
+            found.extend(part).map_err(|error| StoreError::Io(error.to_string()))?;
+        }
+        if found.first().is_some_and(|first| first.index == from) {
+            return Ok(found.capped(max_bytes));
         }
         Err(StoreError::NotFound(from))
     }
