@@ -1,5 +1,6 @@
 //! Is there an order of a key's operations that explains every answer? A black-box check after
-//! Wing and Gong with Lowe's memory of what was tried; it trusts nothing but the history.
+//! Wing and Gong with Lowe's memory of what was tried; it trusts nothing but the history. What the
+//! log says of an order only decides what is tried first.
 
 use std::collections::BTreeSet;
 
@@ -37,13 +38,19 @@ struct Placed {
     value: Option<Value>,
 }
 
+/// One more step of an order.
+#[derive(Clone, Copy)]
+enum Move {
+    /// An answered operation.
+    Answered(usize),
+    /// An open one, whose effect an answered one needs.
+    Open(usize),
+}
+
+/// A state whose moves are tried one after the other.
 struct Frame {
     placed: Placed,
-    /// No unplaced operation returned before this.
-    earliest_return: u64,
-    /// What to try next: first answered operations, then open ones.
-    next: usize,
-    next_open: usize,
+    moves: std::vec::IntoIter<Move>,
 }
 
 struct Search {
@@ -51,7 +58,8 @@ struct Search {
     answered: Vec<Operation>,
     /// Operations that may take effect at any later time, or never, by invocation.
     open: Vec<Operation>,
-    tried: BTreeSet<Placed>,
+    /// States from which there is no way to the end.
+    failed: BTreeSet<Placed>,
     furthest: usize,
 }
 
@@ -84,7 +92,7 @@ impl Search {
         }
         answered.sort_by_key(|operation| (operation.invoked, operation.returned));
         open.sort_by_key(|operation| operation.invoked);
-        Search { answered, open, tried: BTreeSet::new(), furthest: 0 }
+        Search { answered, open, failed: BTreeSet::new(), furthest: 0 }
     }
 
     fn run(mut self, max_steps: u64) -> Verdict {
@@ -99,82 +107,115 @@ impl Search {
             if steps > max_steps {
                 return Verdict::GivenUp { steps: max_steps };
             }
-            match self.advance(frame) {
-                Some(placed) => {
-                    if self.tried.insert(placed.clone()) {
-                        self.furthest = self.furthest.max(placed.floor);
-                        stack.push(self.frame(placed));
+            match frame.moves.next() {
+                Some(next) => {
+                    let next = self.frame(self.after(&frame.placed, next));
+                    // A state never comes twice on one way, so only what failed is remembered.
+                    if !self.failed.contains(&next.placed) {
+                        self.furthest = self.furthest.max(next.placed.floor);
+                        stack.push(next);
                     }
                 }
-                None => {
-                    stack.pop();
-                }
+                None => self.failed.extend(stack.pop().map(|frame| frame.placed)),
             }
         }
         Verdict::Not { stuck_at: self.answered[self.furthest] }
     }
 
-    fn frame(&self, placed: Placed) -> Frame {
-        let mut earliest_return = u64::MAX;
-        for index in placed.floor..self.answered.len() {
-            let operation = &self.answered[index];
+    /// A state, with what may come next. What fits and changes nothing comes at once: wherever else
+    /// an order has it, it may stand here, and all others fit as before.
+    fn frame(&self, mut placed: Placed) -> Frame {
+        loop {
+            let candidates = self.candidates(&placed);
+            let is_still = |at: &usize| is_still(&self.answered[*at], placed.value);
+            match candidates.iter().copied().find(is_still) {
+                Some(still) => place(&mut placed, still),
+                None => {
+                    let moves = self.moves(&placed, candidates).into_iter();
+                    return Frame { placed, moves };
+                }
+            }
+        }
+    }
+
+    /// The answered operations that may come now: no unplaced one had returned before they were
+    /// invoked. First comes what comes first in the log, if that says so: this is mostly right, and
+    /// decides only what is tried first.
+    fn candidates(&self, placed: &Placed) -> Vec<usize> {
+        let (mut list, mut earliest_return) = (Vec::new(), u64::MAX);
+        for (index, operation) in self.answered.iter().enumerate().skip(placed.floor) {
             if operation.invoked > earliest_return {
                 break;
             }
-            if !placed.behind.contains(&index) {
+            if placed.behind.binary_search(&index).is_err() {
                 earliest_return = earliest_return.min(operation.returned);
+                list.push(index);
             }
         }
-        Frame { next: placed.floor, next_open: 0, earliest_return, placed }
+        // An operation may have been listed before one was met that returned before it.
+        list.retain(|index| self.answered[*index].invoked <= earliest_return);
+        list.sort_by_key(|index| self.answered[*index].place.index);
+        list
     }
 
-    /// Places one more operation, the next that may come now and fits; none where all were tried.
-    /// One may come now only if no unplaced one had returned before it was invoked.
-    fn advance(&self, frame: &mut Frame) -> Option<Placed> {
-        let placed = &frame.placed;
-        while let Some(operation) = self.answered.get(frame.next) {
-            let candidate = frame.next;
-            if operation.invoked > frame.earliest_return {
-                break;
-            }
-            frame.next += 1;
-            if placed.behind.contains(&candidate) {
+    /// Candidates that fit; and for each that does not, what open operations make it fit. Elsewhere
+    /// an open one need not take effect: if what follows it does not need its effect, that may stand
+    /// before it, or writes over it unseen.
+    fn moves(&self, placed: &Placed, candidates: Vec<usize>) -> Vec<Move> {
+        let returns = candidates.iter().map(|at| self.answered[*at].returned);
+        let earliest_return = returns.min().unwrap_or(u64::MAX);
+        let last = self.open.partition_point(|open| open.invoked <= earliest_return);
+        let mut moves = Vec::new();
+        for candidate in candidates {
+            let operation = &self.answered[candidate];
+            if effect(operation, placed.value).is_some() {
+                moves.push(Move::Answered(candidate));
                 continue;
             }
-            if let Some(value) = effect(operation, placed.value) {
-                return Some(place(placed, candidate, value));
-            }
+            let makes_it_fit = |at: &usize| {
+                let value = effect(&self.open[*at], placed.value);
+                value.is_some_and(|value| effect(operation, value).is_some())
+                    && placed.open.binary_search(at).is_err()
+            };
+            moves.extend((0..last).filter(makes_it_fit).map(Move::Open));
         }
-        while let Some(operation) = self.open.get(frame.next_open) {
-            let candidate = frame.next_open;
-            if operation.invoked > frame.earliest_return {
-                return None;
+        moves
+    }
+
+    fn after(&self, placed: &Placed, next: Move) -> Placed {
+        let mut placed = placed.clone();
+        let operation = match next {
+            Move::Answered(at) => {
+                place(&mut placed, at);
+                &self.answered[at]
             }
-            frame.next_open += 1;
-            let value = effect(operation, placed.value);
-            // One that changes nothing need not take effect here.
-            if let (Some(value), Err(at)) = (value, placed.open.binary_search(&candidate))
-                && value != placed.value
-            {
-                let mut next = placed.clone();
-                next.open.insert(at, candidate);
-                next.value = value;
-                return Some(next);
+            Move::Open(at) => {
+                let before = placed.open.partition_point(|other| *other < at);
+                placed.open.insert(before, at);
+                &self.open[at]
             }
-        }
-        None
+        };
+        placed.value = effect(operation, placed.value).unwrap_or(placed.value);
+        placed
     }
 }
 
-fn place(placed: &Placed, operation: usize, value: Option<Value>) -> Placed {
-    let mut next = placed.clone();
-    next.value = value;
-    let at = next.behind.partition_point(|other| *other < operation);
-    next.behind.insert(at, operation);
-    let done = next.behind.iter().enumerate().take_while(|(n, o)| **o == next.floor + n).count();
-    next.behind.drain(..done);
-    next.floor += done;
-    next
+fn place(placed: &mut Placed, operation: usize) {
+    let at = placed.behind.partition_point(|other| *other < operation);
+    placed.behind.insert(at, operation);
+    let floor = placed.floor;
+    let done = placed.behind.iter().enumerate().take_while(|(n, o)| **o == floor + n).count();
+    placed.behind.drain(..done);
+    placed.floor += done;
+}
+
+/// Whether the operation fits and changes nothing.
+fn is_still(operation: &Operation, value: Option<Value>) -> bool {
+    match operation.told {
+        Told::Got(read) => read == value,
+        Told::Removed { existed } => !existed && value.is_none(),
+        Told::Unknown | Told::Never | Told::Done => false,
+    }
 }
 
 /// The value after the operation, where its answer fits the value before it.
