@@ -203,11 +203,10 @@ impl<S: System> World<S> {
 
     fn judge_send(&self, number: u64, to: u64, message: &Message) -> Result<(), Violation> {
         let mirror = &self.oracles.durable[number as usize];
-        let leader = self.nodes[to as usize].life.as_ref().map(|life| life.driver.raft().status());
-        let leader =
-            leader.filter(|status| status.role == RoleKind::Leader && status.term == message.term);
         mirror.sent(number, to, message, |index| {
-            leader.as_ref().and_then(|status| status.log.term_at(index))
+            let status = self.nodes[to as usize].life.as_ref()?.driver.raft().status();
+            let leads = status.role == RoleKind::Leader && status.term == message.term;
+            if leads { status.log.term_at(index) } else { None }
         })?;
         mirror.confirmed(number, to, message, self.settings.election_timeout)
     }
