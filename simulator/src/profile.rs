@@ -148,6 +148,10 @@ pub struct Settings {
     pub fault_time: Nanos,
     /// Whether the disk of whoever leads then hangs on, and the group must come back without it.
     pub disk_hangs_on: bool,
+    /// Whether nodes keep their logs in memory, where they are gone with the process: only for
+    /// measuring what the production log costs in runs without crashes. No file says so.
+    #[serde(skip)]
+    pub log_in_memory: bool,
 }
 
 impl Settings {
@@ -203,6 +207,7 @@ impl Settings {
             priority_step: 0,
             unreachable_ppm: 0,
             disk_hangs_on: false,
+            log_in_memory: false,
         };
         settings.draw_operations(choices);
         if settings.families.damage {

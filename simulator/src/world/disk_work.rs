@@ -45,8 +45,8 @@ impl<S: System> World<S> {
             Ok(()) => {
                 self.oracles.durable[number as usize].complete();
                 let mirror = &self.oracles.durable[number as usize];
-                if self.hash.is_multiple_of(PROBE_EVERY + mirror.last_index()) && !disk.is_damaged()
-                {
+                let is_due = self.hash.is_multiple_of(PROBE_EVERY + mirror.last_index());
+                if is_due && !disk.is_damaged() && !self.settings.log_in_memory {
                     probe(number, mirror, disk, &self.settings, self.hash)?;
                     self.marks.reach(Mark::DiskProbed);
                 }
