@@ -47,7 +47,7 @@ pub struct Config {
     /// none. Default 10,000.
     pub retain_entries: u64,
     /// How much this node should rather lead than others. A lower one waits longer before it
-    /// campaigns, and hands over to a higher one that has caught up; 0 votes, but never campaigns.
+    /// campaigns, by a hundredth of the election timeout for each step, and hands over to a higher one that has caught up; 0 votes, but never campaigns.
     /// 0 to 100; default 100.
     pub priority: u8,
     /// For how long a transfer may hold up proposals. Nanoseconds; 1 ms to 1 h; default 500 ms.

@@ -80,6 +80,11 @@ impl Peer {
         }
     }
 
+    /// Appends with entries that are under way: how many, and what they cost together. Bytes.
+    pub fn under_way(&self) -> (u64, u64) {
+        (self.inflight.len() as u64, self.inflight_bytes)
+    }
+
     /// Whether an append with entries may go.
     pub(crate) fn may_send(&self, max_messages: u32, max_bytes: u64) -> bool {
         match self.flow {

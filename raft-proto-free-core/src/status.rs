@@ -53,6 +53,9 @@ pub struct Status<'a> {
     pub quiesced: bool,
     /// The longest promise it has made to a leader. Nanoseconds.
     pub promise: Nanos,
+    /// When it campaigns unless a leader is heard first, by this node's clock; the present where that
+    /// has passed. None for a leader. Whoever may not campaign, or rests, lets it pass.
+    pub election_due: Option<Timestamp>,
     /// A leader's view of the other members; empty for every other role.
     pub peers: &'a [Peer],
     /// What was dropped, by reason.
@@ -153,6 +156,7 @@ impl Raft {
             wants_snapshot: self.wants_snapshot,
             quiesced: view.quiesced,
             promise: self.hard_state.promise,
+            election_due: view.waits.then(|| self.clock.reading_at(self.election_due)),
             peers: view.peers,
             drops: self.drops.drops(),
             halted: self.halted,
@@ -160,7 +164,7 @@ impl Raft {
     }
 
     fn role_view(&self) -> RoleView<'_> {
-        let none = RoleView::default();
+        let none = RoleView { waits: true, ..RoleView::default() };
         match &self.role {
             Role::Follower(follower) => RoleView { quiesced: follower.quiesced, ..none },
             Role::PreCandidate(campaign) | Role::Candidate(campaign) => {
@@ -174,6 +178,7 @@ impl Raft {
                     lease_until: has_lease.then(|| self.clock.reading_at(until)),
                     transfer: leader.transfer.map(|transfer| transfer.to),
                     quiesced: leader.quiesced,
+                    waits: false,
                     ..none
                 }
             }
@@ -189,4 +194,5 @@ struct RoleView<'a> {
     transfer: Option<NodeId>,
     refused_by: &'a [NodeId],
     quiesced: bool,
+    waits: bool,
 }

@@ -34,6 +34,7 @@ fn bytes_under_way_are_bounded_and_freed_by_what_was_answered() {
         group.propose_all(1, of(60));
     }
     assert_eq!(appends(&group), 2, "the second still goes, as the first is below the limit");
+    assert_eq!(group.status(1).peers[0].under_way(), (2, 120));
     group.wire.clear();
     let status = group.status(1);
     let (term, last) = (status.term, status.log.last().index);

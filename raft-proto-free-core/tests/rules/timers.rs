@@ -41,6 +41,18 @@ fn whoever_should_rather_not_lead_waits_longer() {
 }
 
 #[test]
+fn everybody_but_a_leader_shows_when_it_campaigns() {
+    let mut group = Group::new(3);
+    for node in 1..=3 {
+        let raft = group.raft(node);
+        assert_eq!(raft.status().election_due, raft.deadline(), "node {node}");
+    }
+    group.elect(1);
+    let shown = [1, 2].map(|node| group.status(node).election_due.is_some());
+    assert_eq!(shown, [false, true]);
+}
+
+#[test]
 fn a_longer_promise_to_a_leader_makes_the_wait_longer() {
     let mut group = Group::new(3);
     let request = AppendRequest {
