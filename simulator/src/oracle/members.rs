@@ -2,7 +2,7 @@
 
 use quorate_core::{Configuration, NodeId, Term};
 
-use super::Violation;
+use super::{Property, Violation};
 use crate::MAX_NODES;
 
 /// How many of `half` are among `holds`, and how many must be.
@@ -35,7 +35,17 @@ pub fn adjacent(node: u64, old: &Configuration, new: &Configuration) -> Result<(
             return Err(Violation::QuorumsApart { node, old, new });
         }
     }
+    if old.is_joint() && !is_left_for(old, new) {
+        let what = format!("leaves {old:?} for {new:?}");
+        return Err(Violation::Rule { rule: Property::JointLeft, node, what });
+    }
     Ok(())
+}
+
+/// Whether `new` is the new half of `joint`, with its learners.
+fn is_left_for(joint: &Configuration, new: &Configuration) -> bool {
+    let same_voters = joint.voters() == new.voters() && !new.is_joint();
+    same_voters && joint.learners() == new.learners()
 }
 
 /// A node that stands for election votes, in the newest configuration of its log, or in the one

@@ -4,10 +4,15 @@
 
 pub mod durable;
 pub mod election;
+pub mod leading;
 pub mod log;
 pub mod machine;
 pub mod members;
 pub mod read;
+pub mod rules;
+pub mod step;
+pub mod timer;
+pub mod votes;
 
 mod family;
 mod property;
@@ -36,6 +41,8 @@ pub struct Oracles {
     pub machine: machine::Machines,
     /// What clients may rely on.
     pub read: read::Floors,
+    /// What single steps must do.
+    pub rules: rules::Rules,
 }
 
 impl Oracles {
@@ -47,6 +54,7 @@ impl Oracles {
             durable: (0..nodes).map(|_| durable::Mirror::default()).collect(),
             machine: machine::Machines::new(nodes),
             read: read::Floors::default(),
+            rules: rules::Rules::new(nodes),
         }
     }
 

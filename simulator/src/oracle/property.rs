@@ -97,6 +97,29 @@ properties! {
     AcknowledgedWrites = "acknowledged-writes",
     /// A state machine answers what its command can give.
     Response = "response",
+    /// A node campaigns when its election timeout has passed, which starts anew for the reasons of
+    /// the protocol alone.
+    ElectionTimer = "election-timer",
+    /// No two nodes draw the same timeouts.
+    TimeoutsDiffer = "timeouts-differ",
+    /// Votes and pre-votes are given, and refused, exactly as the protocol says.
+    VoteRule = "vote-rule",
+    /// Whoever hears of a newer term, or of the leader of its own, follows in it.
+    TermAdopted = "term-adopted",
+    /// A leader that no quorum answers for an election timeout goes.
+    LeaderContact = "leader-contact",
+    /// What a leader takes a follower to hold rises within a term, by answers of that term.
+    MatchRule = "match-rule",
+    /// A leader commits at once what a quorum has acknowledged.
+    CommitFollows = "commit-follows",
+    /// Who hands over takes no proposals; who is told to stand stands at once, by that wish.
+    HandOver = "hand-over",
+    /// A leader that has no vote any more goes once that is committed, and says so.
+    RemovedLeaderGoes = "removed-leader-goes",
+    /// A joint configuration is left for its new half, with its learners.
+    JointLeft = "joint-left",
+    /// Messages, and what is under way, keep within their limits.
+    WithinLimits = "within-limits",
     /// What the simulated system's own oracle says.
     Model = "model",
     /// The core's own invariants hold.
@@ -169,6 +192,7 @@ impl Violation {
             Violation::NotLinearizable { .. } => Property::Linearizability,
             Violation::AcknowledgedLost { .. } => Property::AcknowledgedWrites,
             Violation::OddResponse { .. } => Property::Response,
+            Violation::Rule { rule, .. } => *rule,
             Violation::Model { .. } => Property::Model,
             Violation::Core { .. } => Property::CoreCheck,
             Violation::Misuse { .. } => Property::DriverContract,

@@ -1,6 +1,7 @@
 //! Every oracle is shown something that must not be, and says so.
 
 mod members;
+mod rules;
 
 use std::sync::Arc;
 

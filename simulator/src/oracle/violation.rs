@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use quorate_core::{Configuration, HardState, Index, LogId, NodeId, RoleKind, Term};
 
+use super::Property;
 use crate::words::counted;
 
 /// A property that did not hold. Nodes are counted from 0.
@@ -332,6 +333,16 @@ pub enum Violation {
         node: u64,
         /// The answer.
         response: String,
+    },
+    /// A rule of single steps.
+    #[error("node {node} {what}")]
+    Rule {
+        /// Which.
+        rule: Property,
+        /// Who breaks it.
+        node: u64,
+        /// What is wrong.
+        what: String,
     },
     /// A rule of the system that is simulated, which its own oracle states.
     #[error("{rule}: {what}")]

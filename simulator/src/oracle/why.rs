@@ -116,6 +116,47 @@ impl Property {
             Property::AcknowledgedWrites => {
                 "A client was told that its write is done, and it is not there."
             }
+            Property::ElectionTimer => {
+                "Whoever campaigns too early disturbs a leader that works; whoever waits too long \
+                 leaves the group without one."
+            }
+            Property::TimeoutsDiffer => {
+                "Nodes that wait equally long stand together, split the vote, and do so again."
+            }
+            Property::VoteRule => {
+                "A vote that is refused without need, or given in spite of a leader, costs the \
+                 group an election; a refusal without the newer term leaves its receiver behind."
+            }
+            Property::TermAdopted => {
+                "A node that stays behind in an older term asks in vain, and does not follow who \
+                 leads."
+            }
+            Property::LeaderContact => {
+                "A leader that a majority cannot reach keeps its clients waiting, and others from \
+                 serving them."
+            }
+            Property::MatchRule => {
+                "A leader commits by what it takes others to hold: too much is a lost write, too \
+                 little is one that waits for nothing."
+            }
+            Property::CommitFollows => {
+                "What a quorum holds and nobody commits waits for the next write, which may never \
+                 come."
+            }
+            Property::HandOver => {
+                "A log that still grows is never whole where it is handed to, and a candidate that \
+                 does not say who sent it is refused by all who hear the old leader."
+            }
+            Property::RemovedLeaderGoes => {
+                "Whoever was removed may be switched off at any time: it must not lead."
+            }
+            Property::JointLeft => {
+                "A member that is lost on the way from one configuration to the next was never \
+                 removed by anybody, and gets no entry any more."
+            }
+            Property::WithinLimits => {
+                "What has no bound grows with a slow peer until the leader's memory is gone."
+            }
             Property::Model => {
                 "What is replicated has rules of its own, and clients rely on them; here they saw \
                  one of them broken."

@@ -84,6 +84,7 @@ pub(super) fn concern(violation: &Violation) -> Concern {
         | Violation::MachinesDiffer { node, .. }
         | Violation::LeaseWithoutRight { node, .. }
         | Violation::OddResponse { node, .. }
+        | Violation::Rule { node, .. }
         | Violation::Core { node, .. }
         | Violation::Misuse { node, .. }
         | Violation::TwoWrites { node }

@@ -12,7 +12,7 @@ use crate::{
     client::{Answer, Pending},
     hash::mix,
     marks::Mark,
-    oracle::Violation,
+    oracle::{Violation, step::Heard},
     profile::{MICROSECOND, MILLISECOND, Workload},
     system::{Asked, Draw, End, System, Turn, Wanted},
     trace::{Trace, What},
@@ -251,6 +251,7 @@ impl<S: System> World<S> {
             _ = trace.lead(What::Propose { node: number, requests })
         });
         running.driver.propose(inbox, time);
+        self.judge(number, Heard::Proposals, time)?;
         self.note(10, number, &[]);
         self.pump(number)
     }

@@ -12,7 +12,7 @@ use crate::{
     disk::SimDisk,
     marks::Mark,
     node::{Life, Service},
-    oracle::{Violation, durable::Mirror, election::View},
+    oracle::{Violation, durable::Mirror, election::View, step::Heard},
     plan::{Fault, MessageKind, Pattern},
     profile::{MILLISECOND, Settings},
     store::{self, Store},
@@ -112,6 +112,8 @@ impl<S: System> World<S> {
         let (term, voted_for, promise) = (status.term, status.voted_for, status.promise);
         starts_where_it_stood(number, held, HardState { term, voted_for, promise })?;
         let (view, members) = (View::of(&status), status.configuration.clone());
+        let time = node.clock.read(self.now);
+        self.oracles.rules.begin(number, &node.config, &status, time)?;
         node.life = Some(Life {
             driver,
             store,
@@ -256,7 +258,9 @@ impl<S: System> World<S> {
         let kind = MessageKind::of(&message.body);
         self.tell_delivery(from, to, &message, heard);
         let Some(running) = &mut self.nodes[to as usize].life else { return Ok(()) };
+        let taken = Heard::of(sender, &message);
         running.driver.receive(sender, message, at);
+        self.judge(to, taken, at)?;
         self.note(3, from << 8 | to, &[]);
         self.observe(Pattern::Received(kind), to);
         self.pump(to)
@@ -283,6 +287,7 @@ impl<S: System> World<S> {
         if running.driver.deadline().is_some_and(|deadline| deadline <= time) {
             Trace::told(&mut self.trace, |trace| trace.timer(number));
             running.driver.tick(time);
+            self.judge(number, Heard::Tick, time)?;
             self.note(4, number, &[]);
             return self.pump(number);
         }

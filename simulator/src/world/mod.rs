@@ -8,6 +8,7 @@ mod clients;
 mod disk_work;
 mod events;
 mod faults;
+mod judge;
 mod life;
 mod operations;
 mod outcomes;
@@ -121,6 +122,8 @@ pub struct World<S: System = KvSystem> {
     trace: Option<Box<Trace>>,
     scratch: Vec<u8>,
     same_moment: u64,
+    /// Whose last step the rules of single steps have seen already.
+    judged: Option<u64>,
     /// Whether the step that is being judged is an apply.
     applying: bool,
     /// Whether somebody looks after machines that are gone.
@@ -218,6 +221,7 @@ impl<S: System> World<S> {
             trace: None,
             scratch: Vec::new(),
             same_moment: 0,
+            judged: None,
             applying: false,
             tending: false,
             forgot: false,

@@ -8,7 +8,7 @@ use super::{Event, Order, Work, World};
 use crate::{
     MAX_NODES,
     marks::Mark,
-    oracle::Violation,
+    oracle::{Violation, step::Heard},
     plan::{Fault, Planned, Wish},
     profile::MILLISECOND,
     system::System,
@@ -177,6 +177,7 @@ impl<S: System> World<S> {
         let time = node.clock.read(self.now);
         let Some(life) = &mut node.life else { return Ok(()) };
         life.driver.tick(time);
+        self.judge(number, Heard::Tick, time)?;
         self.note(4, number, &[]);
         self.pump(number)
     }

@@ -9,7 +9,7 @@ use super::{Event, Work, World};
 use crate::{
     choices::Series,
     marks::Mark,
-    oracle::{Violation, election::View, members},
+    oracle::{Violation, election::View, leading, members},
     plan::{MessageKind, Pattern},
     profile::MILLISECOND,
     system::System,
@@ -23,6 +23,7 @@ impl<S: System> World<S> {
     /// Takes everything that a node's last step asks for.
     pub(super) fn pump(&mut self, number: u64) -> Result<(), Violation> {
         self.tell_state(number);
+        self.judge_other(number)?;
         self.look(number)?;
         self.observe_actions(number);
         self.send_all(number)?;
@@ -155,6 +156,7 @@ impl<S: System> World<S> {
     fn send_all(&mut self, number: u64) -> Result<(), Violation> {
         let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
         let sends: Vec<(NodeId, Message)> = life.driver.drain_sends().collect();
+        self.oracles.rules.says(number, &sends)?;
         let leads = life.view.role == RoleKind::Leader;
         let count = sends.len();
         for (place, (to, message)) in sends.into_iter().enumerate() {
@@ -202,6 +204,7 @@ impl<S: System> World<S> {
     }
 
     fn judge_send(&self, number: u64, to: u64, message: &Message) -> Result<(), Violation> {
+        leading::message_fits(number, &self.nodes[number as usize].config, message)?;
         let mirror = &self.oracles.durable[number as usize];
         mirror.sent(number, to, message, |index| {
             let status = self.nodes[to as usize].life.as_ref()?.driver.raft().status();

@@ -1,0 +1,473 @@
+//! The rules of single steps: the timer, votes, and what a leader may do.
+
+use quorate_core::{
+    Action, Config, Event, Flow, Input, Peer, Persisted, Raft, Status, Timestamp, commands,
+};
+
+use super::*;
+use crate::oracle::{
+    leading::{self, Leading},
+    step::{Heard, OwnTime, Seen, Step},
+    timer::{Drawn, Timer},
+    votes::{Voter, adopts},
+};
+
+const MS: u64 = 1_000_000;
+/// The promise, and the least wait but one.
+const TIMEOUT: u64 = 500 * MS;
+
+fn config() -> Config {
+    Config::new(NodeId::of(1), 7)
+}
+
+/// A follower of node 2 in term 3, with a log through 5@3.
+fn follower() -> Seen {
+    Seen {
+        role: RoleKind::Follower,
+        term: 3,
+        voted_for: None,
+        leader: Some(NodeId::of(2)),
+        last: LogId::new(3, 5),
+        commit: 5,
+        members_at: 1,
+        votes: true,
+        promise: TIMEOUT,
+        election_due: None,
+        transfer: None,
+        stalled: false,
+        wants_snapshot: false,
+        quiesced: false,
+    }
+}
+
+fn step(config: &Config, heard: Heard, before: Seen, after: Seen, now: u64) -> Step<'_> {
+    Step { node: 0, config, heard, before, after, now, went_back: false }
+}
+
+fn rule<T>(result: Result<T, Violation>) -> Option<Property> {
+    result.err().map(|violation| violation.property())
+}
+
+fn append() -> Heard {
+    Heard::Append(NodeId::of(2), 3, TIMEOUT)
+}
+
+fn request(index: Index, transfer: bool) -> VoteRequest {
+    VoteRequest { last: LogId::new(3, index), campaign: token(), transfer }
+}
+
+fn token() -> Token {
+    Token { incarnation: 1, number: 9 }
+}
+
+/// A timer that was set at 0, to run out at `due`.
+fn timer(config: &Config, due: u64) -> Timer {
+    let (mut timer, seen) = (Timer::default(), follower());
+    let heard = step(config, append(), seen, seen, 0);
+    assert_eq!(timer.step(&heard, Some(due), false, &mut Drawn::default()), Ok(()));
+    timer
+}
+
+#[test]
+fn a_timer_moves_for_the_reasons_of_the_protocol_alone() {
+    let (config, seen) = (config(), follower());
+    let moved = |heard, granted, due| {
+        let taken = step(&config, heard, seen, seen, 100 * MS);
+        let mut timer = timer(&config, 600 * MS);
+        rule(timer.step(&taken, Some(due), granted, &mut Drawn::default()))
+    };
+    let vote = Heard::Vote(NodeId::of(3), 3, request(5, false));
+    let wrong = Some(Property::ElectionTimer);
+    assert_eq!(moved(append(), false, 700 * MS), None);
+    assert_eq!(moved(append(), false, 600 * MS), wrong, "a leader is heard");
+    assert_eq!(moved(append(), false, 1_100 * MS + 1), wrong, "more than double");
+    assert_eq!(moved(vote, true, 700 * MS), None);
+    assert_eq!(moved(vote, true, 600 * MS), wrong, "a vote is given");
+    assert_eq!(moved(vote, false, 700 * MS), wrong, "a vote is refused");
+    assert_eq!(moved(vote, false, 600 * MS), None);
+    let old = Heard::Append(NodeId::of(2), 2, TIMEOUT);
+    assert_eq!(moved(old, false, 700 * MS), wrong, "an append of an older term");
+    let pre_vote = Heard::PreVote(NodeId::of(3), 3, request(5, false));
+    assert_eq!(moved(pre_vote, false, 700 * MS), wrong, "a pre-vote");
+    assert_eq!(moved(Heard::Other, false, 550 * MS), wrong, "it shrinks");
+}
+
+#[test]
+fn a_candidacy_comes_when_the_timer_has_run_out() {
+    let (config, seen) = (config(), follower());
+    let asks = Seen { role: RoleKind::PreCandidate, leader: None, ..seen };
+    let judged = |heard, before, after, now, due| {
+        let taken = step(&config, heard, before, after, now);
+        rule(timer(&config, 600 * MS).step(&taken, Some(due), false, &mut Drawn::default()))
+    };
+    let wrong = Some(Property::ElectionTimer);
+    assert_eq!(judged(Heard::Tick, seen, asks, 600 * MS, 1_200 * MS), None);
+    assert_eq!(judged(Heard::Tick, seen, asks, 599 * MS, 1_200 * MS), wrong, "too early");
+    assert_eq!(judged(Heard::Tick, seen, seen, 600 * MS, 600 * MS), wrong, "not at all");
+    assert_eq!(judged(Heard::Tick, seen, seen, 599 * MS, 600 * MS), None);
+    assert_eq!(judged(Heard::Tick, seen, asks, 600 * MS, 1_100 * MS), wrong, "not above");
+    let told = Heard::TimeoutNow(NodeId::of(2), 3);
+    let stands = Seen { role: RoleKind::Candidate, term: 4, leader: None, ..seen };
+    assert_eq!(judged(told, seen, stands, 10 * MS, 700 * MS), None, "it was told to");
+    for idle in [Seen { votes: false, ..seen }, Seen { stalled: true, ..seen }] {
+        assert_eq!(judged(Heard::Tick, idle, idle, 700 * MS, 700 * MS), None);
+    }
+}
+
+#[test]
+fn timeouts_of_two_nodes_that_are_the_same() {
+    let (config, seen, mut drawn) = (config(), follower(), Drawn::default());
+    let mut draw = |node, offset: u64| {
+        let mut timer = Timer::default();
+        let mut draws = [10, 20, 30 + offset].into_iter();
+        draws.try_for_each(|above| {
+            let taken = Step { node, ..step(&config, append(), seen, seen, 0) };
+            timer.step(&taken, Some(TIMEOUT + 1 + above), false, &mut drawn)
+        })
+    };
+    assert_eq!(draw(0, 0), Ok(()));
+    assert_eq!(draw(0, 0), Ok(()), "two lives of one node");
+    assert_eq!(draw(1, 1), Ok(()));
+    assert_eq!(rule(draw(1, 0)), Some(Property::TimeoutsDiffer));
+}
+
+#[test]
+fn a_clock_that_goes_back_counts_nothing() {
+    let mut time = OwnTime::new(Timestamp(50));
+    assert!(!time.advance(Timestamp(70)) && time.advance(Timestamp(10)));
+    assert!(!time.advance(Timestamp(15)));
+    assert_eq!((time.now, time.of(Timestamp(20)), time.of(Timestamp(1))), (25, 30, 25));
+}
+
+/// What a voter that is bound until `until` makes of a step at 100 ms.
+fn voted(until: u64, heard: Heard, after: Seen) -> Result<(bool, Voter), Violation> {
+    let config = config();
+    let mut voter = Voter::default();
+    voter.begin(until, 0);
+    let given = voter.step(&step(&config, heard, follower(), after, 100 * MS))?;
+    Ok((given, voter))
+}
+
+#[test]
+fn a_vote_is_given_where_the_rule_says_so_and_only_there() {
+    let (seen, from) = (follower(), NodeId::of(3));
+    let has = |term, vote| Seen { term, voted_for: NodeId::new(vote), ..seen };
+    let judged = |until, heard, after| rule(voted(until, heard, after));
+    let wrong = Some(Property::VoteRule);
+    let ask = |term, index| Heard::Vote(from, term, request(index, false));
+    assert_eq!(judged(0, ask(4, 5), has(4, 3)), None);
+    assert_eq!(judged(0, ask(4, 5), has(4, 0)), wrong, "its log is new enough");
+    assert_eq!(judged(0, ask(4, 4), has(4, 3)), wrong, "its log is too short");
+    assert_eq!(judged(0, ask(4, 4), has(4, 0)), None);
+    assert_eq!(judged(0, ask(4, 4), has(3, 0)), wrong, "the newer term is adopted");
+    assert_eq!(judged(0, ask(2, 9), has(3, 3)), wrong, "an older term");
+    assert_eq!(judged(200 * MS, ask(4, 5), has(4, 3)), wrong, "it hears a leader");
+    assert_eq!(judged(200 * MS, ask(4, 5), has(3, 0)), None);
+    assert_eq!(judged(100 * MS, ask(4, 5), has(3, 0)), wrong, "the promise is over");
+    let told = Heard::Vote(from, 4, request(5, true));
+    assert_eq!(judged(200 * MS, told, has(4, 3)), None, "the leader wishes it");
+    assert_eq!(judged(200 * MS, told, has(3, 0)), wrong);
+    let pre = Heard::PreVote(from, 4, request(5, true));
+    assert_eq!(judged(200 * MS, pre, has(4, 0)), wrong, "nobody wishes a pre-vote");
+    assert_eq!(judged(0, pre, has(4, 0)), None);
+    assert_eq!(judged(0, pre, has(3, 0)), wrong, "its term exists");
+    assert_eq!(judged(0, pre, has(4, 3)), wrong, "a pre-vote is no vote");
+}
+
+#[test]
+fn an_answer_is_due_at_once_but_for_a_vote_that_is_given() {
+    let from = NodeId::of(3);
+    let says = |until, heard, after, term, body: Option<Body>| {
+        let (_, mut voter) = voted(until, heard, after).unwrap();
+        let sends: Vec<_> = body.map(|body| (from, Message { term, body })).into_iter().collect();
+        rule(voter.says(0, &sends))
+    };
+    let answer = |granted| VoteAnswer { granted, campaign: token() };
+    let pre = |granted| Some(Body::PreVoteAnswer(answer(granted)));
+    let wrong = Some(Property::VoteRule);
+    let (seen, newer) = (follower(), Seen { term: 4, ..follower() });
+    let lags = Heard::PreVote(from, 2, request(5, false));
+    assert_eq!(says(0, lags, seen, 3, pre(false)), None);
+    assert_eq!(says(0, lags, seen, 3, None), wrong, "whoever lags is told the term");
+    assert_eq!(says(0, lags, seen, 3, pre(true)), wrong);
+    let asks = Heard::PreVote(from, 4, request(5, false));
+    assert_eq!(says(0, asks, newer, 4, pre(true)), None);
+    assert_eq!(says(0, asks, newer, 3, pre(true)), wrong, "the older term");
+    assert_eq!(says(0, asks, newer, 4, pre(false)), wrong, "refused without need");
+    assert_eq!(says(200 * MS, asks, seen, 3, pre(true)), wrong, "given in spite of a leader");
+    let vote = |granted| Some(Body::VoteAnswer(answer(granted)));
+    let (asks, given) =
+        (Heard::Vote(from, 4, request(5, false)), Seen { voted_for: Some(from), ..newer });
+    assert_eq!(says(0, asks, given, 4, None), None, "not yet durable");
+    assert_eq!(says(0, asks, given, 4, vote(true)), None);
+    assert_eq!(says(0, asks, given, 4, vote(false)), wrong);
+}
+
+#[test]
+fn who_is_told_to_stand_stands_at_once_by_the_leaders_wish() {
+    let told = Heard::TimeoutNow(NodeId::of(2), 3);
+    let stands =
+        Seen { role: RoleKind::Candidate, term: 4, voted_for: NodeId::new(1), ..follower() };
+    let wrong = Some(Property::HandOver);
+    assert_eq!(rule(voted(0, told, follower())), wrong);
+    let stranger = Heard::TimeoutNow(NodeId::of(3), 3);
+    assert_eq!(rule(voted(0, stranger, stands)), wrong);
+    assert_eq!(rule(voted(0, stranger, follower())), None);
+    let (_, mut voter) = voted(0, told, stands).unwrap();
+    let asks = |transfer| {
+        let body = Body::VoteRequest(request(5, transfer));
+        [(NodeId::of(2), Message { term: 4, body })]
+    };
+    assert_eq!(voter.says(0, &asks(true)), Ok(()));
+    assert_eq!(rule(voter.says(0, &asks(false))), wrong, "it hides whose wish it is");
+    assert_eq!(rule(Voter::default().says(0, &asks(true))), wrong, "it was nobody's wish");
+}
+
+#[test]
+fn a_newer_term_and_a_leader_that_are_not_followed() {
+    let (config, seen, from) = (config(), follower(), NodeId::of(3));
+    let newer = Seen { term: 4, leader: None, ..seen };
+    let judged =
+        |heard, after| rule(adopts(&step(&config, heard, seen, after, 0), |id| id == from));
+    let wrong = Some(Property::TermAdopted);
+    for heard in [Heard::Voted(from, 4), Heard::Appended(from, 4, 0)] {
+        assert_eq!([judged(heard, newer), judged(heard, seen)], [None, wrong]);
+    }
+    assert_eq!(judged(Heard::Voted(NodeId::of(9), 4), seen), None, "nobody asked a stranger");
+    assert_eq!(judged(Heard::Voted(from, 3), seen), None);
+    let led = Heard::Append(from, 4, TIMEOUT);
+    assert_eq!(rule(voted(0, led, newer)), wrong);
+    assert_eq!(rule(voted(0, led, Seen { leader: Some(from), ..newer })), None);
+}
+
+/// Node 1 as the leader of three, in term 2.
+fn leader() -> Raft {
+    let persisted = Persisted::Bootstrap { configuration: Arc::new(all(3)), incarnation: 1 };
+    let mut raft = Raft::restore(config(), persisted, Timestamp(0)).unwrap();
+    let mut inputs = vec![Input::Tick];
+    let mut at = Timestamp(0);
+    while raft.status().role != RoleKind::Leader {
+        let actions: Vec<Action> =
+            inputs.drain(..).flat_map(|input| raft.step(Event { at, input })).collect();
+        let term = raft.status().term;
+        for action in actions {
+            match action {
+                Action::Write(write) => inputs.push(Input::Written { seq: write.seq }),
+                Action::Send { to, message } => {
+                    let answer = |request: VoteRequest| VoteAnswer {
+                        granted: true,
+                        campaign: request.campaign,
+                    };
+                    let body = match message.body {
+                        Body::PreVoteRequest(request) => Body::PreVoteAnswer(answer(request)),
+                        Body::VoteRequest(request) => Body::VoteAnswer(answer(request)),
+                        _ => continue,
+                    };
+                    inputs.push(Input::Receive { from: to, message: Message { term, body } });
+                }
+                _ => {}
+            }
+        }
+        if inputs.is_empty() {
+            at = raft.deadline().unwrap();
+            inputs.push(Input::Tick);
+        }
+    }
+    raft
+}
+
+/// A leader whose peers are known to hold `matches` of its log.
+struct Shown {
+    raft: Raft,
+    peers: Vec<Peer>,
+}
+
+impl Shown {
+    fn new(matches: [Index; 2]) -> Shown {
+        let raft = leader();
+        let mut peers = raft.status().peers.to_vec();
+        peers.iter_mut().zip(matches).for_each(|(peer, index)| peer.match_index = index);
+        Shown { raft, peers }
+    }
+
+    fn status(&self) -> Status<'_> {
+        Status { peers: &self.peers, ..self.raft.status() }
+    }
+}
+
+/// Judges `heard` at `now`, after which the leader shows `status`.
+fn led(
+    leading: &mut Leading,
+    heard: Heard,
+    now: u64,
+    before: Option<Seen>,
+    status: &Status<'_>,
+) -> Result<(), Violation> {
+    let (config, after) = (config(), Seen::of(NodeId::of(1), status));
+    leading.step(&step(&config, heard, before.unwrap_or(after), after, now), status)
+}
+
+#[test]
+fn a_leader_that_no_quorum_answers_goes() {
+    let shown = Shown::new([0, 0]);
+    let judged = |heard_at: Option<u64>, now| {
+        let (mut leading, status) = (Leading::default(), shown.status());
+        led(&mut leading, Heard::Other, 0, Some(follower()), &status)?;
+        let heard = Heard::Appended(NodeId::of(2), 2, 0);
+        heard_at.map_or(Ok(()), |at| led(&mut leading, heard, at, None, &status))?;
+        led(&mut leading, Heard::Tick, now, None, &status)
+    };
+    assert_eq!(judged(None, TIMEOUT), Ok(()), "it has just begun");
+    assert_eq!(rule(judged(None, TIMEOUT + 1)), Some(Property::LeaderContact));
+    assert_eq!(judged(Some(300 * MS), TIMEOUT + 1), Ok(()));
+    assert_eq!(rule(judged(Some(300 * MS), 800 * MS + 1)), Some(Property::LeaderContact));
+}
+
+#[test]
+fn a_match_rises_by_answers_of_the_term_alone() {
+    let mut leading = Leading::default();
+    let mut judged =
+        |heard, matches| led(&mut leading, heard, 0, None, &Shown::new(matches).status());
+    let answer = |term, index| Heard::Appended(NodeId::of(2), term, index);
+    let wrong = Some(Property::MatchRule);
+    assert_eq!(rule(judged(Heard::Other, [1, 0])), wrong, "nobody said so");
+    assert_eq!(rule(judged(answer(1, 1), [1, 0])), wrong, "of an earlier term");
+    assert_eq!(rule(judged(answer(2, 1), [2, 0])), wrong, "more than it said");
+    assert_eq!(rule(judged(answer(2, 1), [0, 1])), wrong, "another one");
+    assert_eq!(judged(answer(2, 1), [1, 0]), Ok(()));
+    assert_eq!(judged(answer(2, 0), [1, 0]), Ok(()), "a late answer");
+    assert_eq!(rule(judged(answer(2, 0), [0, 0])), wrong, "it falls");
+}
+
+#[test]
+fn what_a_quorum_has_acknowledged_is_committed() {
+    let shown = Shown::new([2, 0]);
+    let answer = Heard::Appended(NodeId::of(2), 2, 2);
+    let judged = |status: Status<'_>| rule(led(&mut Leading::default(), answer, 0, None, &status));
+    assert_eq!(judged(Status { durable: 2, commit: 2, ..shown.status() }), None);
+    let wrong = Some(Property::CommitFollows);
+    assert_eq!(judged(Status { durable: 2, commit: 1, ..shown.status() }), wrong);
+    assert_eq!(
+        judged(Status { durable: 1, commit: 1, ..shown.status() }),
+        None,
+        "its own disk lags"
+    );
+    let older = Shown::new([1, 0]);
+    let answer = Heard::Appended(NodeId::of(2), 2, 1);
+    let status = Status { durable: 2, commit: 0, ..older.status() };
+    assert_eq!(led(&mut Leading::default(), answer, 0, None, &status), Ok(()), "an older term");
+}
+
+#[test]
+fn a_leader_that_hands_over_or_has_no_vote() {
+    let shown = Shown::new([0, 0]);
+    let now = Seen::of(NodeId::of(1), &shown.status());
+    let hands_over = Seen { transfer: NodeId::new(2), last: LogId::new(1, 1), ..now };
+    let judged = |before, status: &Status<'_>| {
+        rule(led(&mut Leading::default(), Heard::Proposals, 0, Some(before), status))
+    };
+    assert_eq!(judged(hands_over, &shown.status()), Some(Property::HandOver));
+    assert_eq!(judged(Seen { transfer: None, ..hands_over }, &shown.status()), None);
+    let others = Configuration::new([2, 3].map(NodeId::of));
+    let out = |commit| Status { configuration: &others, commit, ..shown.status() };
+    assert_eq!(judged(now, &out(1)), Some(Property::RemovedLeaderGoes));
+    assert_eq!(judged(now, &out(0)), None, "it is not committed yet");
+}
+
+#[test]
+fn a_leader_that_goes_without_a_word() {
+    let mut shown = Shown::new([0, 0]);
+    shown.peers[0].flow = Flow::Replicate;
+    let (mut leading, node) = (Leading::default(), NodeId::of(1));
+    let status = shown.status();
+    assert_eq!(led(&mut leading, Heard::Other, 0, None, &status), Ok(()));
+    let before = Seen { commit: 0, votes: false, ..Seen::of(node, &status) };
+    let follows = Status { role: RoleKind::Follower, commit: 2, ..status };
+    let gone = Seen { votes: false, ..Seen::of(node, &follows) };
+    let config = config();
+    let mut goes = |sends: &[(NodeId, Message)]| {
+        leading.step(&step(&config, Heard::Other, before, gone, 0), &follows)?;
+        leading.says(0, sends)
+    };
+    let tells = |commit| {
+        let mut message = message(&[]);
+        if let Body::AppendRequest(request) = &mut message.body {
+            request.commit = commit;
+        }
+        [(NodeId::of(2), message)]
+    };
+    assert_eq!(goes(&tells(2)), Ok(()), "node 3 could not take it in");
+    let wrong = Some(Property::RemovedLeaderGoes);
+    assert_eq!([rule(goes(&[])), rule(goes(&tells(1)))], [wrong, wrong]);
+}
+
+/// An append of commands `names`.
+fn message(names: &[&str]) -> Message {
+    let entries = write(1, state(1, 0), 1, 1, names).entries;
+    let body = Body::AppendRequest(AppendRequest {
+        prev: LogId::ZERO,
+        commit: 0,
+        round: 1,
+        promise: TIMEOUT,
+        quiesce: false,
+        entries,
+    });
+    Message { term: 1, body }
+}
+
+#[test]
+fn what_is_under_way_has_a_limit() {
+    let mut raft = leader();
+    let status = raft.status();
+    assert_eq!(led(&mut Leading::default(), Heard::Other, 0, None, &status), Ok(()));
+    // Acknowledged by its followers, so that appends follow one another.
+    let (term, last) = (status.term, status.log.last().index);
+    let outcome = AppendOutcome::Matched { index: last };
+    let body = Body::AppendAnswer(AppendAnswer { round: 1, priority: 100, outcome });
+    let input = Input::Receive { from: NodeId::of(2), message: Message { term, body } };
+    let at = Timestamp(0);
+    raft.step(Event { at, input });
+    for request in 0..4 {
+        let commands = commands(["x"]);
+        let input = Input::Propose { request, commands, expected_term: None };
+        raft.step(Event { at, input });
+    }
+    let status = raft.status();
+    let judged = |config: &Config| {
+        let seen = Seen::of(NodeId::of(1), &status);
+        let mut leading = Leading::default();
+        let told = Heard::Appended(NodeId::of(2), term, last);
+        rule(leading.step(&step(config, told, seen, seen, 0), &status))
+    };
+    assert_eq!(judged(&Config { max_inflight_messages: 4, ..config() }), None);
+    let wrong = Some(Property::WithinLimits);
+    assert_eq!(judged(&Config { max_inflight_messages: 3, ..config() }), wrong);
+    let small = Config { max_inflight_bytes: 1, max_message_bytes: 1, ..config() };
+    assert_eq!(judged(&small), wrong);
+}
+
+#[test]
+fn a_message_that_is_larger_than_its_limit() {
+    let judged = |names: &[&str], max_message_bytes| {
+        let config = Config { max_message_bytes, ..config() };
+        rule(leading::message_fits(0, &config, &message(names)))
+    };
+    assert_eq!(judged(&["a", "b"], 1), Some(Property::WithinLimits));
+    assert_eq!(judged(&["a", "b"], 1_000), None);
+    assert_eq!(judged(&["a"], 1), None, "one entry always goes");
+}
+
+#[test]
+fn a_joint_configuration_that_loses_a_learner() {
+    use quorate_core::{Learner, Promotion};
+
+    use crate::oracle::members::adjacent;
+    let ids = |ids: &[u64]| ids.iter().map(|id| NodeId::of(*id)).collect::<Vec<_>>();
+    let learner = Learner { id: NodeId::of(5), promotion: Promotion::OnDemand };
+    let of = |old: &[u64], learners: &[Learner]| {
+        Configuration::of(ids(&[1, 2, 4]), ids(old), learners.iter().copied(), 1).unwrap()
+    };
+    let joint = of(&[1, 2, 3], &[learner]);
+    assert_eq!(adjacent(0, &joint, &of(&[], &[learner])), Ok(()));
+    assert_eq!(rule(adjacent(0, &joint, &of(&[], &[]))), Some(Property::JointLeft));
+}
