@@ -77,11 +77,14 @@ impl Rules {
         let went_back = life.time.advance(at);
         let after = Seen::of(NodeId::of(node + 1), status);
         let before = std::mem::replace(&mut life.seen, after);
+        if heard == Heard::Other && before == after && !went_back {
+            return Ok(());
+        }
         let step = Step { node, config, heard, before, after, now: life.time.now, went_back };
         votes::adopts(&step, |from| status.configuration.is_member(from))?;
-        let granted = life.voter.step(&step)?;
+        let given = life.voter.step(&step)?;
         let due = after.election_due.map(|due| life.time.of(due));
-        life.timer.step(&step, due, granted, &mut self.drawn)?;
+        life.timer.step(&step, due, given, &mut self.drawn)?;
         life.leading.step(&step, status)
     }
 

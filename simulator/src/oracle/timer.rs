@@ -14,6 +14,7 @@ use quorate_core::{Config, Nanos, RoleKind};
 use super::{
     Property, Violation,
     step::{Heard, Seen, Step},
+    votes::Given,
 };
 
 /// So many timeouts drawn one after the other name a node: that another one draws the same, to the
@@ -80,8 +81,8 @@ impl Timer {
         self.restarted(step, drawn)
     }
 
-    /// Judges a step, after which the node campaigns at `due`; `granted` says whether a vote was due
-    /// to be given in it.
+    /// Judges a step, after which the node campaigns at `due`; `given` says whether a vote was given
+    /// in it.
     ///
     /// # Errors
     /// What is broken.
@@ -89,7 +90,7 @@ impl Timer {
         &mut self,
         step: &Step<'_>,
         due: Option<Nanos>,
-        granted: bool,
+        given: Given,
         drawn: &mut Drawn,
     ) -> Result<(), Violation> {
         let before = std::mem::replace(&mut self.due, due);
@@ -100,7 +101,7 @@ impl Timer {
             Some(_) => due <= step.now,
             None => false,
         };
-        match restart(step, before, granted) {
+        match restart(step, before, given) {
             Restart::Due => self.restarted(step, drawn),
             Restart::Allowed if !is_same => self.restarted(step, drawn),
             Restart::Forbidden if !is_same => {
@@ -176,11 +177,11 @@ impl Timer {
 }
 
 /// Whether the wait starts anew in this step.
-fn restart(step: &Step<'_>, due: Option<Nanos>, granted: bool) -> Restart {
+fn restart(step: &Step<'_>, due: Option<Nanos>, given: Given) -> Restart {
     let Step { before, after, heard, now, went_back, .. } = *step;
     let follows = matches!(heard, Heard::Append(_, term, _) if term >= before.term);
     let turns = before.role != after.role;
-    if follows || granted || went_back || turns {
+    if follows || given == Given::Yes || went_back || turns {
         return Restart::Due;
     }
     let is_over = due.is_some_and(|due| due <= now);
@@ -189,7 +190,8 @@ fn restart(step: &Step<'_>, due: Option<Nanos>, granted: bool) -> Restart {
         return Restart::Due;
     }
     let ends = before.role != RoleKind::Follower && before.term != after.term;
-    if campaigns || ends || before.quiesced || (before.stalled && !after.stalled) {
+    let recovers = before.quiesced || (before.stalled && !after.stalled);
+    if campaigns || ends || recovers || given == Given::Perhaps {
         return Restart::Allowed;
     }
     Restart::Forbidden

@@ -25,6 +25,17 @@ enum Verdict {
     Either,
 }
 
+/// Whether a vote is given in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// It is not.
+    No,
+    /// It is.
+    Yes,
+    /// Nobody can tell from outside.
+    Perhaps,
+}
+
 /// An answer that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Expected {
@@ -55,39 +66,33 @@ impl Voter {
         *self = Voter { promised_until: now + promise, ..Voter::default() };
     }
 
-    /// Judges a step; whether it has given a vote.
+    /// Judges a step; whether a vote is given in it.
     ///
     /// # Errors
     /// What is broken.
-    pub fn step(&mut self, step: &Step<'_>) -> Result<bool, Violation> {
+    pub fn step(&mut self, step: &Step<'_>) -> Result<Given, Violation> {
         if step.went_back {
             // Nobody knows how long the clock was wrong: the promise starts anew.
             self.promised_until = step.now + step.before.promise;
         }
         self.may_lend |= step.config.publish_lease && step.after.leads();
-        let grants = match step.heard {
-            Heard::PreVote(from, term, request) => {
-                self.request(step, from, term, request, true)?;
-                false
-            }
+        let given = match step.heard {
+            Heard::PreVote(from, term, request) => self.request(step, from, term, request, true)?,
             Heard::Vote(from, term, request) => self.request(step, from, term, request, false)?,
-            Heard::Append(from, term, promise) => {
-                self.append(step, from, term, promise)?;
-                false
-            }
-            Heard::TimeoutNow(from, term) => {
-                told_to_stand(step, from, term)?;
-                false
-            }
-            Heard::Appended(..) | Heard::Voted(..) => false,
-            Heard::Tick | Heard::Proposals | Heard::Other => false,
+            Heard::Append(from, term, promise) => self.append(step, from, term, promise)?,
+            Heard::TimeoutNow(from, term) => told_to_stand(step, from, term)?,
+            Heard::Appended(..)
+            | Heard::Voted(..)
+            | Heard::Tick
+            | Heard::Proposals
+            | Heard::Other => Given::No,
         };
         if step.after.role != RoleKind::Candidate {
             self.told = false;
         } else if step.before.role != RoleKind::Candidate || step.before.term != step.after.term {
             self.told = matches!(step.heard, Heard::TimeoutNow(..));
         }
-        Ok(grants)
+        Ok(given)
     }
 
     fn verdict(&self, step: &Step<'_>, term: Term, request: &VoteRequest, pre: bool) -> Verdict {
@@ -111,11 +116,11 @@ impl Voter {
         term: Term,
         request: VoteRequest,
         is_pre: bool,
-    ) -> Result<bool, Violation> {
+    ) -> Result<Given, Violation> {
         let (before, after) = (step.before, step.after);
         let verdict = self.verdict(step, term, &request, is_pre);
         if verdict == Verdict::Either {
-            return Ok(!is_pre && after.voted_for == Some(from) && after.term == term);
+            return Ok(if is_pre { Given::No } else { Given::Perhaps });
         }
         let judges = verdict == Verdict::Judge;
         let is_newer = judges && term > before.term;
@@ -138,7 +143,7 @@ impl Voter {
         }
         let (term, campaign) = (after.term, request.campaign);
         self.expected = Some(Expected { to: from, term, campaign, is_pre, granted });
-        Ok(granted && !is_pre)
+        Ok(if granted && !is_pre { Given::Yes } else { Given::No })
     }
 
     /// An append of a term that is not older makes its sender the leader, and binds.
@@ -148,15 +153,15 @@ impl Voter {
         from: NodeId,
         term: Term,
         promise: Nanos,
-    ) -> Result<(), Violation> {
+    ) -> Result<Given, Violation> {
         let after = step.after;
         if term < step.before.term {
-            return Ok(());
+            return Ok(Given::No);
         }
         self.promised_until = self.promised_until.max(step.now + promise);
         let follows = after.role == RoleKind::Follower && after.leader == Some(from);
         if after.term == term && follows {
-            return Ok(());
+            return Ok(Given::No);
         }
         let what = format!(
             "is {:?} of term {}, following {:?}, after an append of the leader of term {term}",
@@ -210,7 +215,7 @@ impl Voter {
 }
 
 /// Whoever is told to stand, by the leader that it follows, and may, does so at once.
-fn told_to_stand(step: &Step<'_>, from: NodeId, term: Term) -> Result<(), Violation> {
+fn told_to_stand(step: &Step<'_>, from: NodeId, term: Term) -> Result<Given, Violation> {
     let (before, after) = (step.before, step.after);
     let is_meant =
         before.role == RoleKind::Follower && (before.leader, before.term) == (Some(from), term);
@@ -220,7 +225,7 @@ fn told_to_stand(step: &Step<'_>, from: NodeId, term: Term) -> Result<(), Violat
         let what = format!("is {:?} after {:?} told it to stand", after.role, from);
         return Err(step.breaks(Property::HandOver, what));
     }
-    Ok(())
+    Ok(Given::No)
 }
 
 /// Whoever hears an answer of a newer term from a member follows in it.

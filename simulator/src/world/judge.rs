@@ -23,15 +23,4 @@ impl<S: System> World<S> {
         self.judged = Some(number);
         self.oracles.rules.step(number, &node.config, heard, at, &status)
     }
-
-    /// The same for a step of which no rule asks what it took in, unless it was judged.
-    pub(super) fn judge_other(&mut self, number: u64) -> Result<(), Violation> {
-        if self.judged == Some(number) {
-            self.judged = None;
-            return Ok(());
-        }
-        self.judge(number, Heard::Other, self.nodes[number as usize].time(self.now))?;
-        self.judged = None;
-        Ok(())
-    }
 }

@@ -9,7 +9,7 @@ use super::{Event, Work, World};
 use crate::{
     choices::Series,
     marks::Mark,
-    oracle::{Violation, election::View, leading, members},
+    oracle::{Violation, election::View, leading, members, step::Heard},
     plan::{MessageKind, Pattern},
     profile::MILLISECOND,
     system::System,
@@ -23,7 +23,6 @@ impl<S: System> World<S> {
     /// Takes everything that a node's last step asks for.
     pub(super) fn pump(&mut self, number: u64) -> Result<(), Violation> {
         self.tell_state(number);
-        self.judge_other(number)?;
         self.look(number)?;
         self.observe_actions(number);
         self.send_all(number)?;
@@ -38,9 +37,17 @@ impl<S: System> World<S> {
 
     /// Compares what the node shows now with what it showed before.
     fn look(&mut self, number: u64) -> Result<(), Violation> {
-        let Some(life) = &mut self.nodes[number as usize].life else { return Ok(()) };
+        let node = &mut self.nodes[number as usize];
+        let Some(life) = &mut node.life else { return Ok(()) };
         let raft = life.driver.raft();
         let status = raft.status();
+        if self.judged == Some(number) {
+            self.judged = None;
+        } else {
+            // No rule asks what such a step took in.
+            let at = node.clock.read(self.now);
+            self.oracles.rules.step(number, &node.config, Heard::Other, at, &status)?;
+        }
         let (before, after) = (life.view, View::of(&status));
         let turns = (before.role, before.term) != (after.role, after.term);
         // Its cost grows with the log: at every turn, and at a share of the other steps.

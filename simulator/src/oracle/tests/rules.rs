@@ -9,7 +9,7 @@ use crate::oracle::{
     leading::{self, Leading},
     step::{Heard, OwnTime, Seen, Step},
     timer::{Drawn, Timer},
-    votes::{Voter, adopts},
+    votes::{Given, Voter, adopts},
 };
 
 const MS: u64 = 1_000_000;
@@ -64,32 +64,35 @@ fn token() -> Token {
 fn timer(config: &Config, due: u64) -> Timer {
     let (mut timer, seen) = (Timer::default(), follower());
     let heard = step(config, append(), seen, seen, 0);
-    assert_eq!(timer.step(&heard, Some(due), false, &mut Drawn::default()), Ok(()));
+    assert_eq!(timer.step(&heard, Some(due), Given::No, &mut Drawn::default()), Ok(()));
     timer
 }
 
 #[test]
 fn a_timer_moves_for_the_reasons_of_the_protocol_alone() {
     let (config, seen) = (config(), follower());
-    let moved = |heard, granted, due| {
+    let moved = |heard, given, due| {
         let taken = step(&config, heard, seen, seen, 100 * MS);
         let mut timer = timer(&config, 600 * MS);
-        rule(timer.step(&taken, Some(due), granted, &mut Drawn::default()))
+        rule(timer.step(&taken, Some(due), given, &mut Drawn::default()))
     };
     let vote = Heard::Vote(NodeId::of(3), 3, request(5, false));
     let wrong = Some(Property::ElectionTimer);
-    assert_eq!(moved(append(), false, 700 * MS), None);
-    assert_eq!(moved(append(), false, 600 * MS), wrong, "a leader is heard");
-    assert_eq!(moved(append(), false, 1_100 * MS + 1), wrong, "more than double");
-    assert_eq!(moved(vote, true, 700 * MS), None);
-    assert_eq!(moved(vote, true, 600 * MS), wrong, "a vote is given");
-    assert_eq!(moved(vote, false, 700 * MS), wrong, "a vote is refused");
-    assert_eq!(moved(vote, false, 600 * MS), None);
+    assert_eq!(moved(append(), Given::No, 700 * MS), None);
+    assert_eq!(moved(append(), Given::No, 600 * MS), wrong, "a leader is heard");
+    assert_eq!(moved(append(), Given::No, 1_100 * MS + 1), wrong, "more than double");
+    assert_eq!(moved(vote, Given::Yes, 700 * MS), None);
+    assert_eq!(moved(vote, Given::Yes, 600 * MS), wrong, "a vote is given");
+    assert_eq!(moved(vote, Given::No, 700 * MS), wrong, "a vote is refused");
+    assert_eq!(moved(vote, Given::No, 600 * MS), None);
+    for due in [600, 700] {
+        assert_eq!(moved(vote, Given::Perhaps, due * MS), None, "nobody can tell");
+    }
     let old = Heard::Append(NodeId::of(2), 2, TIMEOUT);
-    assert_eq!(moved(old, false, 700 * MS), wrong, "an append of an older term");
+    assert_eq!(moved(old, Given::No, 700 * MS), wrong, "an append of an older term");
     let pre_vote = Heard::PreVote(NodeId::of(3), 3, request(5, false));
-    assert_eq!(moved(pre_vote, false, 700 * MS), wrong, "a pre-vote");
-    assert_eq!(moved(Heard::Other, false, 550 * MS), wrong, "it shrinks");
+    assert_eq!(moved(pre_vote, Given::No, 700 * MS), wrong, "a pre-vote");
+    assert_eq!(moved(Heard::Other, Given::No, 550 * MS), wrong, "it shrinks");
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn a_candidacy_comes_when_the_timer_has_run_out() {
     let asks = Seen { role: RoleKind::PreCandidate, leader: None, ..seen };
     let judged = |heard, before, after, now, due| {
         let taken = step(&config, heard, before, after, now);
-        rule(timer(&config, 600 * MS).step(&taken, Some(due), false, &mut Drawn::default()))
+        rule(timer(&config, 600 * MS).step(&taken, Some(due), Given::No, &mut Drawn::default()))
     };
     let wrong = Some(Property::ElectionTimer);
     assert_eq!(judged(Heard::Tick, seen, asks, 600 * MS, 1_200 * MS), None);
@@ -122,7 +125,7 @@ fn timeouts_of_two_nodes_that_are_the_same() {
         let mut draws = [10, 20, 30 + offset].into_iter();
         draws.try_for_each(|above| {
             let taken = Step { node, ..step(&config, append(), seen, seen, 0) };
-            timer.step(&taken, Some(TIMEOUT + 1 + above), false, &mut drawn)
+            timer.step(&taken, Some(TIMEOUT + 1 + above), Given::No, &mut drawn)
         })
     };
     assert_eq!(draw(0, 0), Ok(()));
@@ -140,7 +143,7 @@ fn a_clock_that_goes_back_counts_nothing() {
 }
 
 /// What a voter that is bound until `until` makes of a step at 100 ms.
-fn voted(until: u64, heard: Heard, after: Seen) -> Result<(bool, Voter), Violation> {
+fn voted(until: u64, heard: Heard, after: Seen) -> Result<(Given, Voter), Violation> {
     let config = config();
     let mut voter = Voter::default();
     voter.begin(until, 0);
