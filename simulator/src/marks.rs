@@ -241,6 +241,14 @@ marks! {
     Diverged,
     /// A node halted since it had seen two histories, after a disk had forgotten.
     ContradictionHalted,
+    /// Messages were late by a fault that concerns their kind.
+    KindLate,
+    /// A node crashed while it wrote a new term or vote to its disk.
+    CrashedSavingTerm,
+    /// After the faults everyone came to hold and apply the same without a new write.
+    CameToRest,
+    /// After the faults a group went on though some links stayed cut.
+    WentOnPartlyHealed,
 }
 
 const COUNT: usize = Mark::ALL.len();

@@ -20,6 +20,8 @@ pub use special::Narrow;
 use special::Special;
 
 const SIZE: usize = MAX_NODES as usize;
+/// Rows of a [`Blocked`], one for each node that there may be.
+pub const LINKS: usize = SIZE;
 
 /// What is wrong with one link at the moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,6 +71,8 @@ pub struct NetworkCounters {
     pub filtered: u64,
     /// Kept, to arrive with others.
     pub held: u64,
+    /// Late by a fault that concerns their kind.
+    pub lagged: u64,
     /// Lost since a link was full.
     pub overflowed: u64,
     /// Had bits changed.
@@ -134,6 +138,8 @@ impl Network {
         let delay = settings.shape.delay(settings.spread, delay);
         let mut arrival = now + settings.delay + delay + extra + link.slower;
         self.counters.slowed += u64::from(link.slower > 0);
+        let lag = special.as_ref().map_or(0, |special| special.lag_of(series.kind, now));
+        self.counters.lagged += u64::from(lag > 0);
         if let Some((until, shuffled)) = special.as_ref().and_then(|special| special.held(now)) {
             self.counters.held += 1;
             let apart = late % (settings.spread + 1_000);
@@ -143,7 +149,9 @@ impl Network {
         } else if arrival < link.last_arrival {
             self.counters.reordered += 1;
         }
+        // What is late by its kind keeps nothing back.
         link.last_arrival = arrival.max(link.last_arrival);
+        arrival += lag;
         if let Some(special) = &mut special {
             special.took(now, arrival, bytes);
         }
@@ -229,6 +237,13 @@ impl Network {
     /// What is sent from or to `node` until then is kept.
     pub fn hold(&mut self, node: u64, until: Nanos, shuffled: bool) {
         self.around(node, |special| special.hold(until, shuffled));
+    }
+
+    /// What is sent to `node` until then takes this much longer, where it is of these kinds.
+    pub fn lag(&mut self, node: u64, kinds: Kinds, by: Nanos, until: Nanos) {
+        for other in (0..SIZE as u64).filter(|other| *other != node) {
+            self.special_of(other, node).lag(kinds, by, until);
+        }
     }
 
     /// The links to and from `node` have bounds for a while.
@@ -396,6 +411,23 @@ mod tests {
             all.is_sorted()
         };
         assert_eq!((arrivals(false), arrivals(true)), (true, false));
+    }
+
+    #[test]
+    fn what_lags_is_late_one_way_by_its_kind_and_keeps_nothing_back() {
+        let mut choices = Choices::from_seed(1);
+        let mut network = Network::new(LinkSettings { spread: 0, in_order: true, ..PLAIN });
+        network.lag(1, Kinds::of(&[MessageKind::AppendAnswer]), 7_000, 1_000);
+        let mut arrival = |link, kind: MessageKind, now| {
+            let series = Series { kind: kind.number(), epoch: 1 };
+            network.send(&mut choices, link, series, 1, now).arrivals[0].unwrap() - now
+        };
+        let least = PLAIN.delay;
+        assert_eq!(arrival((0, 1), MessageKind::AppendAnswer, 0), least + 7_000);
+        assert_eq!(arrival((0, 1), MessageKind::AppendRequest, 0), least, "it overtakes");
+        assert_eq!(arrival((1, 0), MessageKind::AppendAnswer, 0), least, "the other way");
+        assert_eq!(arrival((0, 1), MessageKind::AppendAnswer, 1_000), least, "it is over");
+        assert_eq!(network.counters.lagged, 1);
     }
 
     #[test]

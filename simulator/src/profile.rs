@@ -24,6 +24,14 @@ pub const SECOND: Nanos = 1_000_000_000;
 
 /// Names the draw of how many machines stand by.
 const RESERVES: u64 = 2 << 40;
+/// Names what is drawn for groups in which the end of a lease can be seen.
+const SHARP: u64 = u64::from_be_bytes(*b"   sharp");
+/// Names the draw of whether a log keeps what lies behind a snapshot.
+const RETAINED: u64 = u64::from_be_bytes(*b"retained");
+/// Names what is drawn for the way back after the faults.
+const RECOVERY: u64 = u64::from_be_bytes(*b"recovery");
+/// How far clocks may drift in these: as far as nodes allow for at all.
+const SHARP_DRIFT_PPM: u64 = 100_000;
 /// Names what is drawn for the shape of delays.
 const SHAPE: u64 = u64::from_be_bytes(*b"  shapes");
 
@@ -60,6 +68,9 @@ pub struct Workload {
     /// The longest pause between two operations of a client.
     #[serde(with = "crate::file::time")]
     pub think: Nanos,
+    /// The longest further pause of clients that write: between two writes all may be quiet.
+    #[serde(with = "crate::file::time")]
+    pub pace: Nanos,
     /// How many operations in a hundred are reads.
     pub read_percent: u64,
     /// How many reads in a hundred rest on a lease.
@@ -146,6 +157,13 @@ pub struct Settings {
     /// How long faults go on; then everything heals.
     #[serde(with = "crate::file::time")]
     pub fault_time: Nanos,
+    /// How long before the end of the faults clients fall silent; then the group must come back
+    /// without a new write, before they go on. 0: they are never silent.
+    #[serde(with = "crate::file::time")]
+    pub rest: Nanos,
+    /// Whether some links stay cut when all else heals, and the group must go on over the others,
+    /// as far as a majority of it reaches itself; only then all is well.
+    pub partly_heals: bool,
     /// Whether the disk of whoever leads then hangs on, and the group must come back without it.
     pub disk_hangs_on: bool,
     /// Whether nodes keep their logs in memory, where they are gone with the process: only for
@@ -176,6 +194,7 @@ impl Settings {
         let max_apply_bytes = choices.pick(on, &[1024 * 1024, 4096, 64]);
         let apply_spread = choices.pick(on, &[0, 0, 100, 5_000]) * MICROSECOND;
         let apply_spread = apply_spread.min(MICROSECOND * max_apply_bytes);
+        let any_nodes = nodes.is_none();
         let nodes = nodes.unwrap_or(drawn).clamp(1, MAX_NODES);
         let mut settings = Settings {
             nodes,
@@ -208,8 +227,15 @@ impl Settings {
             unreachable_ppm: 0,
             disk_hangs_on: false,
             log_in_memory: false,
+            rest: 0,
+            partly_heals: false,
         };
+        if profile == Profile::Leases && settings.families.scenes {
+            settings.sharpen(choices, any_nodes);
+        }
         settings.draw_operations(choices);
+        settings.draw_recovery(choices, profile);
+        settings.draw_retained(choices, profile);
         if settings.families.damage {
             let [more] = choices.keyed(on, RESERVES, [3]);
             settings.reserves = (1 + more).min(MAX_NODES - settings.first_nodes());
@@ -228,7 +254,7 @@ impl Settings {
         // A lease that is short beside an election cannot be seen to last too long.
         let longer = choices.pick(on, &[1, 3]);
         let longer = (self.election_timeout * longer).min(600 * MILLISECOND);
-        if self.families.leases {
+        if self.families.leases && !self.families.scenes {
             self.election_timeout = self.election_timeout.max(longer);
         }
         let transfer = self.election_timeout * choices.pick(on, &[1, 2]);
@@ -252,6 +278,10 @@ impl Settings {
         if families.disks {
             (self.write_stall_limit, self.disk_hangs_on) = (stall, hangs_on);
         }
+        let is_sharp = families.leases && families.scenes;
+        let (bound, lease_percent) =
+            if is_sharp { (SHARP_DRIFT_PPM, 100) } else { (bound, lease_percent) };
+        let publish = if is_sharp { self.publish_lease } else { publish };
         if families.leases {
             (self.max_clock_drift_ppm, self.publish_lease) = (bound, publish);
             self.workload.lease_percent = lease_percent;
@@ -259,6 +289,67 @@ impl Settings {
         if families.hosts {
             (self.priority_step, self.unreachable_ppm) = (priority_step, unreachable_ppm);
         }
+    }
+
+    /// How the group must come back: in some runs at rest, in others over what links there are.
+    fn draw_recovery(&mut self, choices: &mut Choices, profile: Profile) {
+        let is_due = match profile {
+            Profile::Swarm | Profile::Crashes | Profile::Network | Profile::Members => true,
+            Profile::Calm
+            | Profile::Disk
+            | Profile::Damage
+            | Profile::BeyondModel
+            | Profile::Leases
+            | Profile::LeaseBroken => false,
+        };
+        let on = Stream::Configuration;
+        let [how, long] = choices.keyed(on, RECOVERY, [8, 2]);
+        let families = self.families;
+        if !is_due || self.disk_hangs_on || families.damage {
+            return;
+        }
+        if how >= 6 {
+            // What was begun before is over by then; or it is not, and nothing follows it.
+            let silent = self.workload.patience + 2 * self.election_timeout;
+            self.rest = if long == 1 { silent } else { MILLISECOND };
+            self.rest = self.rest.min(self.fault_time);
+            // So that a snapshot leaves nothing of the log.
+            self.retain_entries = 0;
+        } else if how >= 4 && !families.members && !families.hosts {
+            // Who is a member, or should rather lead, is another question.
+            self.partly_heals = true;
+        }
+    }
+
+    /// Whoever was cut off in a scene about members needs the snapshot that was taken meanwhile.
+    fn draw_retained(&mut self, choices: &mut Choices, profile: Profile) {
+        let [keeps] = choices.keyed(Stream::Configuration, RETAINED, [2]);
+        if profile == Profile::Members && self.families.scenes {
+            self.retain_entries *= keeps;
+        }
+    }
+
+    /// A group in which the end of a lease can be seen: an election takes little of its time, clocks
+    /// may drift as far as nodes allow for at all, and clients never cease to read.
+    fn sharpen(&mut self, choices: &mut Choices, any_nodes: bool) {
+        let on = Stream::Configuration;
+        let [nodes, timeout, pace, publish] = choices.keyed(on, SHARP, [4, 2, 3, 2]);
+        if any_nodes {
+            self.nodes = [3, 5, 5, 4][nodes as usize];
+        }
+        self.election_timeout = [150, 300][timeout as usize] * MILLISECOND;
+        self.heartbeat_interval = self.election_timeout / 10;
+        self.commit_notify_delay = self.commit_notify_delay.min(self.heartbeat_interval);
+        (self.write_time, self.write_spread) = (20 * MICROSECOND, 50 * MICROSECOND);
+        (self.link.delay, self.link.spread) = (50 * MICROSECOND, 100 * MICROSECOND);
+        self.apply_spread = 0;
+        self.publish_lease = publish == 1;
+        let workload = &mut self.workload;
+        (workload.clients, workload.think) = (6, 4 * MILLISECOND);
+        // Whoever is behind in its log is not elected, so that some only read for a while.
+        workload.pace = [6, 0, 12][pace as usize] * self.election_timeout;
+        (workload.gather, workload.padding_bytes) = (0, 0);
+        workload.patience = 3 * self.election_timeout;
     }
 
     /// How many nodes run from the first moment on, members or not.
@@ -323,6 +414,7 @@ fn workload(choices: &mut Choices, election_timeout: Nanos) -> Workload {
         clients: choices.pick(on, &[4, 8, 2, 12]),
         keys: choices.pick(on, &[3, 1, 8]),
         think: choices.pick(on, &[20, 5, 100]) * MILLISECOND,
+        pace: 0,
         read_percent: choices.pick(on, &[40, 10, 70]),
         lease_percent: 0,
         delete_percent: choices.pick(on, &[0, 5, 10]),

@@ -24,6 +24,7 @@ enum Kind {
     Kill,
     PowerLoss,
     KillThenPowerLoss,
+    PowerLossInWrite,
     Pause,
     Partition,
     MessageLoss,
@@ -31,6 +32,7 @@ enum Kind {
     PartitionByMessage,
     FlappingPartition,
     MessageHold,
+    MessageLag,
     BoundedLink,
     MessageReplay,
     MessageCorruption,
@@ -66,6 +68,7 @@ enum SplitKind {
     Ring,
     Minority,
     Ways,
+    Shun,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +203,10 @@ impl RawFault {
             Fault::Kill => Kind::Kill,
             Fault::PowerLoss => Kind::PowerLoss,
             Fault::KillThenPowerLoss => Kind::KillThenPowerLoss,
+            Fault::PowerLossInWrite { after } => {
+                self.after_changes = Some(after);
+                Kind::PowerLossInWrite
+            }
             Fault::Pause => Kind::Pause,
             Fault::Partition(split) => {
                 self.describe_split(split);
@@ -263,6 +270,7 @@ impl RawFault {
             Split::Bridge(mask) => (SplitKind::Bridge, list_of(mask)),
             Split::Ring => (SplitKind::Ring, None),
             Split::Minority(mask) => (SplitKind::Minority, list_of(mask)),
+            Split::Shun(mask) => (SplitKind::Shun, list_of(mask)),
             Split::Ways(places) => {
                 self.sides = Some((0..MAX_NODES).map(|node| places >> (2 * node) & 3).collect());
                 (SplitKind::Ways, None)
@@ -367,6 +375,9 @@ impl RawFault {
             Kind::Kill => Fault::Kill,
             Kind::PowerLoss => Fault::PowerLoss,
             Kind::KillThenPowerLoss => Fault::KillThenPowerLoss,
+            Kind::PowerLossInWrite => {
+                Fault::PowerLossInWrite { after: needed("after-changes", self.after_changes)? }
+            }
             Kind::Pause => Fault::Pause,
             Kind::Partition => Fault::Partition(self.read_split()?),
             Kind::MessageLoss => Fault::Lossy { drop_ppm: needed("drop-ppm", self.drop_ppm)? },
@@ -376,6 +387,7 @@ impl RawFault {
             Kind::MessageHold => {
                 Fault::Wire(Wire::Hold { shuffled: needed("shuffled", self.shuffled)? })
             }
+            Kind::MessageLag => Fault::Wire(self.read_lag()?),
             Kind::BoundedLink => Fault::Wire(self.read_narrow()?),
             Kind::MessageReplay => Fault::Wire(self.read_replay()?),
             Kind::MessageCorruption => {
@@ -429,6 +441,7 @@ impl RawFault {
             SplitKind::Bridge => Split::Bridge(side()?),
             SplitKind::Ring => Split::Ring,
             SplitKind::Minority => Split::Minority(side()?),
+            SplitKind::Shun => Split::Shun(side()?),
             SplitKind::Ways => Split::Ways(ways_of(&needed("sides", self.sides.clone())?)?),
         })
     }

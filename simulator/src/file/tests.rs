@@ -125,6 +125,9 @@ fn wired() -> Vec<Fault> {
         Fault::Wire(Wire::Narrow { messages: 4, bytes: 100 }),
         Fault::Wire(Wire::Replay { count: 9 }),
         Fault::Wire(Wire::Corrupt { ppm: 7 }),
+        Fault::Wire(Wire::Lag { by: 3_000, kinds }),
+        Fault::Partition(Split::Shun(0b10)),
+        Fault::PowerLossInWrite { after: 2 },
         Fault::SlowSteps { by: 1_000_000 },
         Fault::FreezeClock,
     ]

@@ -16,8 +16,14 @@ pub struct Required {
 const CALM: [Mark; 4] =
     [Mark::GroupCommit, Mark::BatchProposed, Mark::ReadWaitedForApply, Mark::DiskProbed];
 
+/// What scenes alone do, which this profile has not.
+const SCENES: [Mark; 1] = [Mark::KindLate];
+
 /// What a process that dies at any point leaves behind.
-const CRASHES: [Mark; 10] = [
+const CRASHES: [Mark; 13] = [
+    Mark::CameToRest,
+    Mark::WentOnPartlyHealed,
+    Mark::CrashedSavingTerm,
     Mark::CrashedWhileWriting,
     Mark::KilledUnsynced,
     Mark::UnsyncedLost,
@@ -30,7 +36,10 @@ const CRASHES: [Mark; 10] = [
     Mark::LeaderDeposed,
 ];
 
-const NETWORK: [Mark; 7] = [
+const NETWORK: [Mark; 10] = [
+    Mark::CameToRest,
+    Mark::WentOnPartlyHealed,
+    Mark::KindLate,
     Mark::PartitionBlocked,
     Mark::OneWayBlocked,
     Mark::MessageLost,
@@ -52,7 +61,8 @@ const DISK: [Mark; 9] = [
     Mark::WentOnWithoutDisk,
 ];
 
-const MEMBERS: [Mark; 10] = [
+const MEMBERS: [Mark; 11] = [
+    Mark::CameToRest,
     Mark::JointEntered,
     Mark::CrashedInJoint,
     Mark::MembersChanged,
@@ -65,7 +75,8 @@ const MEMBERS: [Mark; 10] = [
     Mark::PartitionBlocked,
 ];
 
-const LEASES: [Mark; 6] = [
+const LEASES: [Mark; 7] = [
+    Mark::KindLate,
     Mark::LeaseRead,
     Mark::PublishedRead,
     Mark::FollowerRead,
@@ -114,7 +125,7 @@ impl Profile {
         let (from_seeds, marks) = match self {
             Profile::Calm => (100, CALM.to_vec()),
             Profile::Swarm => {
-                let spared = [OPTIONAL.as_slice(), &BEYOND_ONLY].concat();
+                let spared = [OPTIONAL.as_slice(), &BEYOND_ONLY, &SCENES].concat();
                 let is_due = |mark: &Mark| !spared.contains(mark);
                 (500, Mark::ALL.iter().copied().filter(is_due).collect())
             }

@@ -16,6 +16,8 @@ pub(super) struct Special {
     narrow: Narrow,
     /// What is under way, with when it arrives and how long it is. Known while the link is narrow.
     under_way: Vec<(Nanos, u64)>,
+    /// For each kind of message, until when it is late, and by how much.
+    lags: [(Nanos, Nanos); MessageKind::ALL.len()],
     corrupt_until: Nanos,
     corrupt_ppm: u64,
 }
@@ -50,6 +52,19 @@ impl Special {
     /// Until when what is sent now is kept, and whether it then comes in any order.
     pub(super) fn held(&self, now: Nanos) -> Option<(Nanos, bool)> {
         (self.held_until > now).then_some((self.held_until, self.shuffled))
+    }
+
+    pub(super) fn lag(&mut self, kinds: Kinds, by: Nanos, until: Nanos) {
+        for kind in kinds.list() {
+            let (before, _) = self.lags[kind.number() as usize];
+            self.lags[kind.number() as usize] = (before.max(until), by);
+        }
+    }
+
+    /// By how much a message of this kind is late now; 0 where it is not.
+    pub(super) fn lag_of(&self, kind: u64, now: Nanos) -> Nanos {
+        let lag = self.lags.get(kind as usize).filter(|(until, _)| *until > now);
+        lag.map_or(0, |(_, by)| *by)
     }
 
     pub(super) fn narrow(&mut self, narrow: Narrow) {

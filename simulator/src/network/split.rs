@@ -31,6 +31,10 @@ pub(super) fn blocked_by(split: Split, target: u64, nodes: u64) -> Blocked {
         Split::Minority(mask) => apart(minority(mask, target, nodes), from, to),
         Split::Ways(places) if is_one(places) => from == target || to == target,
         Split::Ways(places) => way(places, from) != way(places, to),
+        Split::Shun(mask) => {
+            let is_shunned = |node: u64| mask >> node & 1 == 1;
+            from == target && is_shunned(to) || to == target && is_shunned(from)
+        }
     };
     let mut blocked = [0; SIZE];
     for from in 0..nodes {
@@ -61,6 +65,13 @@ mod tests {
             assert_eq!(blocked[0], 0b00100);
         }
         assert_eq!(blocked_by(Split::Ways(0b01_01_01), 1, 3)[1], 0b101);
+    }
+
+    #[test]
+    fn a_target_and_those_it_shuns_reach_everyone_else() {
+        let blocked = blocked_by(Split::Shun(0b01010), 0, 5);
+        assert_eq!(blocked[..5], [0b01010, 0b00001, 0, 0b00001, 0]);
+        assert_eq!(blocked_by(Split::Shun(0b1), 0, 5), [0; SIZE], "nobody shuns itself");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use quorate_core::Nanos;
 
 use super::{
     Fault, Pattern, Plan, Planned, Split, Target, When, broken, events, events::highest_nth, links,
-    operations, storage,
+    operations, scenes, storage,
 };
 use crate::{
     choices::{Choices, Stream},
@@ -61,6 +61,7 @@ impl Plan {
         storage::draw(choices, settings, busy.max(1), &mut plan.faults);
         links::draw(choices, settings, busy.max(1), &mut plan.faults);
         events::draw(choices, settings, busy.max(1), &mut plan.faults);
+        scenes::draw(choices, profile, settings, &mut plan.faults);
         if profile == Profile::LeaseBroken {
             broken::draw(choices, settings, &mut plan.faults);
         }

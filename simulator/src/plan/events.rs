@@ -30,6 +30,7 @@ pub(super) fn highest_nth(pattern: Pattern) -> u64 {
     match pattern {
         Pattern::VoteGranted | Pattern::VoteAsked | Pattern::BecameLeader | Pattern::Restarted => 3,
         Pattern::EnteredJoint | Pattern::HandedOver | Pattern::SnapshotKept => 2,
+        Pattern::SavingTerm | Pattern::SavingTermWithEntries => 3,
         Pattern::SnapshotPart => 8,
         Pattern::MidBroadcast | Pattern::Writing | Pattern::Acknowledged | Pattern::Committed => 40,
         Pattern::Action(kind) => match kind {
@@ -65,7 +66,7 @@ pub(super) fn highest_nth(pattern: Pattern) -> u64 {
 
 /// Whoever does something of any kind crashes, stands still or is cut off at that moment.
 fn on_event(choices: &mut Choices, settings: &Settings) -> Planned {
-    let pattern = choices.pick(ON, &Pattern::ALL);
+    let pattern = choices.pick(ON, &Pattern::ALL[..Pattern::COMMON]);
     let nth = choices.between(ON, 1, highest_nth(pattern));
     let when = When::On { after: time(choices, settings), pattern, nth };
     let (crash, down, again) = crash_kind(choices);

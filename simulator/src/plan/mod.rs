@@ -8,6 +8,7 @@ mod links;
 mod names;
 mod operations;
 mod pattern;
+mod scenes;
 mod storage;
 mod wire;
 
@@ -75,6 +76,8 @@ pub enum Split {
     Minority(u64),
     /// Up to four sides: two bits of a node say in which it is, node 0's the lowest.
     Ways(u64),
+    /// The target and those whose bit is set do not reach each other; all else does.
+    Shun(u64),
 }
 
 /// A wish for other members. Nodes count from 0, modulo the number of nodes.
@@ -116,6 +119,12 @@ pub enum Fault {
     /// The process is killed; a little later the machine loses power, be the process up again or
     /// not: what only the page cache held is gone.
     KillThenPowerLoss,
+    /// The machine loses power once its disk has made so many changes of the write that is under
+    /// way: writes, syncs and changes of the directory each count.
+    PowerLossInWrite {
+        /// How many changes are made.
+        after: u64,
+    },
     /// The process stands still.
     Pause,
     /// The network is split.
@@ -198,10 +207,19 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether a crash takes what is not synced with it, at once.
+    pub fn loses_power(&self) -> bool {
+        matches!(self, Fault::PowerLoss | Fault::PowerLossInWrite { .. })
+    }
+
     /// Whether it ends a process.
     pub fn is_crash(&self) -> bool {
         match self {
-            Fault::Kill | Fault::PowerLoss | Fault::KillThenPowerLoss | Fault::LoseMachine => true,
+            Fault::Kill
+            | Fault::PowerLoss
+            | Fault::KillThenPowerLoss
+            | Fault::PowerLossInWrite { .. }
+            | Fault::LoseMachine => true,
             Fault::Pause
             | Fault::Partition(_)
             | Fault::Lossy { .. }

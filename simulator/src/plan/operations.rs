@@ -26,7 +26,8 @@ pub(super) fn draw(
         let count = choices.between(ON, 1, 6 * busy);
         faults.extend((0..count).map(|_| transfer(choices, settings)));
     }
-    if on.leases {
+    // Scenes set the clocks themselves.
+    if on.leases && !on.scenes {
         for _ in 0..choices.between(ON, 1 + 3 * (busy - 1), 4 * busy) {
             squeeze(choices, settings, faults);
         }

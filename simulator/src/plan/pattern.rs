@@ -33,6 +33,11 @@ pub enum Pattern {
     SnapshotPart,
     /// It has another node's snapshot durably, and its core does not know of it yet.
     SnapshotKept,
+    /// It has handed a write with another term or vote than it holds durably to its disk, which has
+    /// not yet synced it.
+    SavingTerm,
+    /// The same, and the write has entries, too.
+    SavingTermWithEntries,
     /// Its core has asked for this, and it is not done yet.
     Action(ActionKind),
     /// It has sent a message of this kind.
@@ -57,13 +62,19 @@ const POINTS: [Pattern; 12] = [
     Pattern::SnapshotKept,
 ];
 
+/// What was added later. It is drawn by what is about it alone.
+const LATER: [Pattern; 2] = [Pattern::SavingTerm, Pattern::SavingTermWithEntries];
+
 const ACTIONS: usize = ActionKind::ALL.len();
 const MESSAGES: usize = MessageKind::ALL.len();
 
 impl Pattern {
+    /// How many of all patterns, from the first on, faults on events of every kind wait for.
+    pub const COMMON: usize = POINTS.len() + ACTIONS + 2 * MESSAGES;
+
     /// All patterns.
-    pub const ALL: [Pattern; POINTS.len() + ACTIONS + 2 * MESSAGES] = {
-        let mut all = [Pattern::VoteGranted; POINTS.len() + ACTIONS + 2 * MESSAGES];
+    pub const ALL: [Pattern; Pattern::COMMON + LATER.len()] = {
+        let mut all = [Pattern::VoteGranted; Pattern::COMMON + LATER.len()];
         let mut place = 0;
         while place < POINTS.len() {
             all[place] = POINTS[place];
@@ -79,6 +90,11 @@ impl Pattern {
             all[place] = Pattern::Sent(MessageKind::ALL[kind]);
             all[place + MESSAGES] = Pattern::Received(MessageKind::ALL[kind]);
             (place, kind) = (place + 1, kind + 1);
+        }
+        let mut later = 0;
+        while later < LATER.len() {
+            all[Pattern::COMMON + later] = LATER[later];
+            later += 1;
         }
         all
     };
@@ -108,6 +124,8 @@ impl fmt::Display for Pattern {
             Pattern::HandedOver => "leadership-handed-over",
             Pattern::SnapshotPart => "snapshot-chunk-received",
             Pattern::SnapshotKept => "snapshot-received",
+            Pattern::SavingTerm => "term-being-saved",
+            Pattern::SavingTermWithEntries => "term-being-saved-with-entries",
             Pattern::Action(kind) => return write!(out, "action-{}", kind.name()),
             Pattern::Sent(kind) => return write!(out, "{}-sent", kind.name()),
             Pattern::Received(kind) => return write!(out, "{}-received", kind.name()),

@@ -40,6 +40,13 @@ pub enum Wire {
         /// How many.
         count: u64,
     },
+    /// What is sent to the target takes this much longer, and is overtaken by all else.
+    Lag {
+        /// How much longer.
+        by: Nanos,
+        /// What is late.
+        kinds: Kinds,
+    },
     /// So many messages in a million have bits changed on their way.
     Corrupt {
         /// In a million.

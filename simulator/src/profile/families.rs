@@ -8,6 +8,8 @@ use crate::choices::{Choices, Stream};
 const STORAGE: u64 = 1 << 40;
 /// Names what is drawn for families that came later.
 const LATER: u64 = u64::from_be_bytes(*b"families");
+/// Names the draw of whether there are scenes.
+const SCENES: u64 = u64::from_be_bytes(*b"  scenes");
 
 /// Which kinds of trouble a run may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +76,33 @@ impl Profile {
     pub(super) fn families(self, choices: &mut Choices) -> Families {
         let families = self.drawn_families(choices);
         let families = self.with_storage(choices, families);
-        self.with_wire(choices, families)
+        let families = self.with_wire(choices, families);
+        self.with_scenes(choices, families)
+    }
+
+    /// The same, of faults that belong together.
+    fn with_scenes(self, choices: &mut Choices, families: Families) -> Families {
+        let [drawn] = choices.keyed(Stream::Configuration, SCENES, [2]);
+        let scenes = drawn == 1;
+        match self {
+            Profile::Crashes | Profile::Network | Profile::Members => {
+                Families { scenes, ..families }
+            }
+            // Where a lease is short by design, nothing else may blur its end.
+            Profile::Leases if scenes => Families {
+                scenes,
+                leases: true,
+                transfers: families.transfers,
+                ..Families::default()
+            },
+            Profile::Calm
+            | Profile::Swarm
+            | Profile::Disk
+            | Profile::Damage
+            | Profile::BeyondModel
+            | Profile::Leases
+            | Profile::LeaseBroken => families,
+        }
     }
 
     /// What became known later is drawn by a key, so that it shifts nothing.
@@ -216,6 +244,8 @@ pub struct Families {
     pub damage: bool,
     /// Disks that forget without a trace.
     pub amnesia: bool,
+    /// Faults that belong together, at the turning points that a profile is about.
+    pub scenes: bool,
 }
 
 impl Families {

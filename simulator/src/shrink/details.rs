@@ -33,8 +33,14 @@ fn simpler(fault: &Planned) -> Vec<Planned> {
     let kinds: &[Fault] = match fault.fault {
         Fault::KillThenPowerLoss => &[Fault::Kill, Fault::PowerLoss],
         Fault::PowerLoss => &[Fault::Kill],
+        Fault::PowerLossInWrite { .. } => &[Fault::Kill, Fault::PowerLoss],
         Fault::Partition(
-            Split::Halves(_) | Split::Bridge(_) | Split::Ring | Split::Minority(_) | Split::Ways(_),
+            Split::Halves(_)
+            | Split::Bridge(_)
+            | Split::Ring
+            | Split::Minority(_)
+            | Split::Ways(_)
+            | Split::Shun(_),
         )
         | Fault::Wire(Wire::Filter { .. } | Wire::Flap { .. }) => &[ISOLATE],
         Fault::Wire(Wire::Corrupt { .. } | Wire::Narrow { .. }) => &[ISOLATE, ALL_LOST],

@@ -12,7 +12,7 @@ type Benign = fn(&mut Settings);
 
 /// What does not change what a violation means: clocks within the bound that nodes know, and who
 /// may read under a lease, stay as they are.
-const BENIGN: [Benign; 28] = [
+const BENIGN: [Benign; 31] = [
     |s| s.link.drop_ppm = 0,
     |s| s.link.duplicate_ppm = 0,
     |s| s.link.late_ppm = 0,
@@ -24,6 +24,7 @@ const BENIGN: [Benign; 28] = [
     |s| s.write_time = s.write_time.min(100 * MICROSECOND),
     |s| s.apply_spread = 0,
     |s| s.workload.gather = 0,
+    |s| s.workload.pace = 0,
     |s| s.workload.padding_bytes = 0,
     |s| s.workload.delete_percent = 0,
     |s| s.workload.keys = 1,
@@ -39,6 +40,8 @@ const BENIGN: [Benign; 28] = [
     |s| s.transfer_timeout = s.election_timeout,
     |s| s.write_stall_limit = 5 * SECOND,
     |s| s.disk_hangs_on = false,
+    |s| s.rest = 0,
+    |s| s.partly_heals = false,
     |s| s.reserves = 0,
     |s| s.families = Families { leases: s.families.leases, ..Families::default() },
 ];

@@ -75,7 +75,7 @@ impl Forces {
                     is_near
                         && matches!(
                             force.fault,
-                            Fault::Slow { .. } | Fault::Wire(Wire::Hold { .. })
+                            Fault::Slow { .. } | Fault::Wire(Wire::Hold { .. } | Wire::Lag { .. })
                         )
                 }
             }

@@ -24,6 +24,7 @@ const PROBER: u64 = 0;
 /// What is drawn for an operation, beside its attempts.
 const ASK: u64 = 1 << 40;
 const THINK: u64 = 2 << 40;
+const PACE: u64 = 3 << 40;
 
 /// What is drawn for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl<S: System> World<S> {
         let number = self.clients[client as usize].next;
         let (stream, key) = (Stream::Client(client), mix(number, ASK));
         // Whoever wrote would wait for a leader that is cut off; who only reads goes on reading there.
-        let only_reads = self.settings.families.leases && client % 2 == 1;
+        let only_reads = self.only_reads(client);
         // Where all draws are benign, nobody would ever write.
         let is_probe = client == PROBER && self.healed_at.is_some();
         let is_listed = self.clients[client as usize].list.is_some();
@@ -78,6 +79,10 @@ impl<S: System> World<S> {
         PlannedOperation { client, number, at: self.now, operation, lease }
     }
 
+    fn only_reads(&self, client: u64) -> bool {
+        self.settings.families.leases && client % 2 == 1
+    }
+
     /// A client will begin its next operation: at the time that its list says, or after a drawn one.
     pub(super) fn schedule_next(&mut self, number: u64) {
         let client = &mut self.clients[number as usize];
@@ -88,9 +93,15 @@ impl<S: System> World<S> {
                 return;
             }
             None => {
-                let (key, think) = (mix(client.next, THINK), self.settings.workload.think);
-                let [drawn] = self.choices.keyed(Stream::Client(number), key, [think]);
-                self.now + drawn
+                let (next, workload) = (client.next, self.settings.workload);
+                let stream = Stream::Client(number);
+                let [drawn] = self.choices.keyed(stream, mix(next, THINK), [workload.think]);
+                let pace = if self.only_reads(number) { 0 } else { workload.pace };
+                let [more] = match pace {
+                    0 => [0],
+                    pace => self.choices.keyed(stream, mix(next, PACE), [pace]),
+                };
+                self.now + drawn + more
             }
         };
         self.push_at(at, Event::Begin { client: number });
@@ -108,7 +119,7 @@ impl<S: System> World<S> {
     pub(super) fn begin(&mut self, number: u64) -> Result<(), Violation> {
         let client = &self.clients[number as usize];
         let is_through = client.list.as_ref().is_some_and(VecDeque::is_empty) && number != PROBER;
-        if self.write_since_heal || client.pending.is_some() || is_through {
+        if self.write_since_heal || client.pending.is_some() || is_through || self.is_at_rest() {
             return Ok(());
         }
         let drawn = self.drawn_operation(number);
@@ -296,6 +307,7 @@ impl<S: System> World<S> {
         let told =
             || What::Answer { client: number, from: node, answer: answer.to_string(), refused };
         self.tell_lead(told);
+        let next = self.next_reader_of(number, node);
         let floors = &mut self.oracles.read;
         let client = &mut self.clients[number as usize];
         match answer {
@@ -307,7 +319,7 @@ impl<S: System> World<S> {
                 self.end(number, End::Wrote { place, answer })?;
             }
             Answer::Read { applied, answer } => {
-                client.hint = Some(node);
+                client.hint = next;
                 floors.read(number, pending.floor, applied)?;
                 self.end(number, End::Read { applied, answer })?;
             }
@@ -331,6 +343,16 @@ impl<S: System> World<S> {
             }
         }
         Ok(())
+    }
+
+    /// Whom a client asks next, whose read a node has answered: that node. Where leases matter some
+    /// go over to the leader that it names, and stay there for as long as that one answers.
+    fn next_reader_of(&self, client: u64, node: u64) -> Option<u64> {
+        let families = self.settings.families;
+        let life = self.nodes[node as usize].life.as_ref();
+        let seeks = families.leases && families.scenes && client % 4 == 1;
+        let leader = life.filter(|_| seeks).and_then(|life| life.driver.raft().status().leader);
+        Some(leader.map_or(node, |leader| leader.get() - 1))
     }
 
     /// A client waits no longer.

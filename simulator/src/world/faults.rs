@@ -86,7 +86,7 @@ impl<S: System> World<S> {
         let mut chance = fate(fault, number);
         let node = &mut self.nodes[number as usize];
         match fault.fault {
-            Fault::Kill | Fault::PowerLoss => {
+            Fault::Kill | Fault::PowerLoss | Fault::PowerLossInWrite { .. } => {
                 node.crash_again = fault.again;
                 self.crash_until(number, fault.fault, until, planned, chance);
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use quorate_core::{HardState, NodeId, Timestamp};
+use quorate_core::{HardState, NodeId, Timestamp, Write};
 use quorate_driver::{Driver, LogStore, Recovered, Tally};
 
 use super::{Event, Work, World};
@@ -52,6 +52,12 @@ pub(super) fn starts_where_it_stood(
         return Ok(());
     }
     Err(Violation::RestoredOther { node, found, held })
+}
+
+/// Whether writes carry another term or vote than what a disk holds.
+pub(super) fn is_of_new_term(held: HardState, writes: &[Write]) -> bool {
+    let last = writes.last().map(|write| write.hard_state);
+    last.is_some_and(|last| (last.term, last.voted_for) != (held.term, held.voted_for))
 }
 
 impl<S: System> World<S> {
@@ -189,14 +195,18 @@ impl<S: System> World<S> {
         let [rare, first, later, torn, chance] =
             [3, 3, 12, u64::MAX, u64::MAX].map(|bound| chance.below(bound));
         // Mostly within the write or its sync; sometimes within the changes of a new segment.
-        let after = if rare == 2 { later } else { first };
+        let after = match fault {
+            Fault::PowerLossInWrite { after } => after,
+            _ if rare == 2 => later,
+            _ => first,
+        };
         let node = &mut self.nodes[number as usize];
         let lost = self.trace.as_ref().map_or(0, |_| node.disk.counters().lost_sectors);
         node.paused_until = 0;
         node.slow.busy_until = 0;
         let Some(mut life) = node.life.take() else {
             // Down already: a killed machine may still lose its power.
-            if fault == Fault::PowerLoss {
+            if fault.loses_power() {
                 self.marks.reach(Mark::PowerLostWhileDown);
                 node.disk.lose_power(chance);
                 self.tell_crash(number, fault, false, lost);
@@ -206,6 +216,8 @@ impl<S: System> World<S> {
         let writing = life.writing.is_some();
         if let Some(job) = life.writing.take() {
             self.marks.reach(Mark::CrashedWhileWriting);
+            let held = self.oracles.durable[number as usize].hard_state();
+            self.marks.add(Mark::CrashedSavingTerm, u64::from(is_of_new_term(held, job.writes())));
             node.disk.disarm();
             node.disk.stop_after(after, torn);
             let _ = life.store.write(job.writes());
@@ -219,7 +231,7 @@ impl<S: System> World<S> {
         self.marks.add(Mark::CrashedBeforeReceived, u64::from(life.kept > 0));
         self.marks.add(Mark::CrashedInJoint, u64::from(life.members.is_joint()));
         node.stopping = None;
-        if fault == Fault::PowerLoss {
+        if fault.loses_power() {
             node.disk.lose_power(chance);
         } else {
             node.disk.kill(chance);

@@ -16,6 +16,7 @@ mod pump;
 mod recovery;
 mod replace;
 mod snapshots;
+mod stages;
 mod stats;
 mod storage;
 mod tell;
@@ -48,6 +49,7 @@ use crate::{
 pub use events::Upcoming;
 use events::{Event, Order, Request, Trigger, Work};
 pub use faults::Strike;
+use stages::Stage;
 pub use stats::Stats;
 use wire::Recorder;
 
@@ -115,6 +117,8 @@ pub struct World<S: System = KvSystem> {
     hung: Option<u64>,
     /// The most bytes that a client proposed at once.
     longest_command: u64,
+    /// How far the recovery has got.
+    stage: Stage,
     write_since_heal: bool,
     finished: bool,
     stats: Stats,
@@ -214,6 +218,7 @@ impl<S: System> World<S> {
             damaged_restarted: false,
             hung: None,
             longest_command: 0,
+            stage: if settings.rest > 0 { Stage::Rest } else { Stage::Whole },
             write_since_heal: false,
             finished: false,
             stats: Stats::default(),
@@ -419,6 +424,7 @@ impl<S: System> World<S> {
         marks.add(Mark::KindBlocked, network.filtered);
         marks.add(Mark::MessageHeld, network.held);
         marks.add(Mark::LinkFull, network.overflowed);
+        marks.add(Mark::KindLate, network.lagged);
         for node in &self.nodes {
             stats::mark_disk(&mut marks, node.disk.counters());
             if let Some(life) = &node.life {

@@ -120,6 +120,7 @@ impl<S: System> World<S> {
             | Fault::Kill
             | Fault::PowerLoss
             | Fault::KillThenPowerLoss
+            | Fault::PowerLossInWrite { .. }
             | Fault::Pause
             | Fault::Partition(_)
             | Fault::Lossy { .. }

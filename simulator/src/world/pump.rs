@@ -5,7 +5,7 @@ use quorate_core::{
 };
 use quorate_driver::ActionKind;
 
-use super::{Event, Work, World};
+use super::{Event, Work, World, life::is_of_new_term};
 use crate::{
     choices::Series,
     marks::Mark,
@@ -295,6 +295,9 @@ impl<S: System> World<S> {
             }
             self.oracles.write(number, write)?;
         }
+        let held = self.oracles.durable[number as usize].hard_state();
+        let saves_term = is_of_new_term(held, job.writes());
+        let has_entries = job.writes().iter().any(|write| !write.entries.is_empty());
         let before = self.trace.as_mut().map(|trace| trace.writes(number, &job));
         life.writing = Some(job);
         let spread = self.work(number, Work::Write, self.settings.write_spread + 1);
@@ -302,6 +305,12 @@ impl<S: System> World<S> {
         self.push(delay, Event::WriteDone { node: number, life: life_number });
         self.tell_from(before.flatten());
         self.observe(Pattern::Writing, number);
+        if saves_term {
+            self.observe(Pattern::SavingTerm, number);
+        }
+        if saves_term && has_entries {
+            self.observe(Pattern::SavingTermWithEntries, number);
+        }
         Ok(())
     }
 }

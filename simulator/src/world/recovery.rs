@@ -3,7 +3,7 @@
 use quorate_core::{Configuration, LogId, Nanos, RoleKind};
 use quorate_driver::StateMachine;
 
-use super::{Event, LIVENESS_TIMEOUTS, World};
+use super::{Event, LIVENESS_TIMEOUTS, World, stages::Stage};
 use crate::{
     client::Client,
     marks::Mark,
@@ -44,6 +44,7 @@ impl<S: System> World<S> {
         self.push(MILLISECOND, Event::Inspect);
         self.resume_clients();
         self.hang_one();
+        self.first_stage();
         for number in 0..self.settings.all_nodes() {
             let life = self.nodes[number as usize].lives;
             let cause = self.told_cause();
@@ -55,8 +56,11 @@ impl<S: System> World<S> {
 
     /// Has the group come back?
     pub(super) fn inspect(&mut self) -> Result<(), Violation> {
-        let missing = self.missing();
-        let Some(what) = missing else {
+        let Some(what) = self.lacking()? else {
+            if self.next_stage() {
+                self.push(MILLISECOND, Event::Inspect);
+                return Ok(());
+            }
             return if self.hung.is_some() { self.release() } else { self.finish() };
         };
         if !self.settings.atlas && self.is_quorum_gone() {
@@ -118,7 +122,9 @@ impl<S: System> World<S> {
         let committed = self.oracles.log.last_committed();
         let knows =
             |node: &Node<S>| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
-        let Some(members) = self.newest_members().filter(|_| self.write_since_heal) else {
+        // At rest there is none to wait for.
+        let is_done = self.write_since_heal || self.stage == Stage::Rest;
+        let Some(members) = self.newest_members().filter(|_| is_done) else {
             return 0;
         };
         let is_member = |node: &&Node<S>| members.is_member(node.id);
@@ -138,17 +144,20 @@ impl<S: System> World<S> {
         windows * (trips + settings.write_time + settings.write_spread)
     }
 
-    /// What the group still lacks.
-    fn missing(&self) -> Option<String> {
+    /// What clients still wait for.
+    pub(super) fn unanswered(&self) -> Option<String> {
         if !self.write_since_heal {
             let roles: Vec<String> = self.nodes.iter().map(describe).collect();
             return Some(format!("no new write is acknowledged; {}", roles.join("; ")));
         }
         let waits =
             |client: &&Client<S::Operation>| client.pending.is_some() && self.hung.is_none();
-        if let Some(client) = self.clients.iter().find(waits) {
-            return Some(format!("client {} still waits", client.number));
-        }
+        let client = self.clients.iter().find(waits)?;
+        Some(format!("client {} still waits", client.number))
+    }
+
+    /// What keeps members apart: who leads, who they are, what each has applied.
+    pub(super) fn apart(&self) -> Option<String> {
         let leads = |node: &&Node<S>| {
             node.life.as_ref().is_some_and(|life| life.view.role == RoleKind::Leader)
         };

@@ -3,7 +3,7 @@
 use quorate_core::{HardState, LogId, NodeId};
 use quorate_kv::Kv;
 
-use super::*;
+use super::{stages::SETTLED_TIMEOUTS, *};
 use crate::{
     history::{Ask, Told},
     profile::MILLISECOND,
@@ -83,6 +83,34 @@ fn a_group_has_the_time_that_links_need_to_carry_its_log() {
     assert_eq!(world.work_left(), 2 * 11 * MILLISECOND);
     world.write_since_heal = false;
     assert_eq!(world.work_left(), 0);
+}
+
+#[test]
+fn a_group_that_does_not_come_to_rest() {
+    let mut world = ended();
+    world.stage = Stage::Rest;
+    assert_eq!(world.lacking(), Ok(None));
+    world.nodes[1].life = None;
+    assert!(world.lacking().unwrap().is_some(), "one has nothing any more");
+}
+
+#[test]
+fn leaders_that_follow_each_other_while_some_links_are_cut() {
+    let mut world = ended();
+    let timeout = world.settings.election_timeout;
+    let parted = |since| Stage::Parted(Default::default(), since);
+    world.stage = parted(None);
+    world.write_since_heal = true;
+    assert!(world.lacking().unwrap().is_some(), "it is looked at for a while");
+    let led = world.oracles.election.count();
+    assert_eq!(world.stage, parted(Some((world.now, led))));
+    world.now += SETTLED_TIMEOUTS * timeout;
+    assert_eq!(world.lacking(), Ok(None));
+    for term in 100..105 {
+        assert_eq!(world.oracles.election.leads(0, term), Ok(()));
+    }
+    let timeouts = SETTLED_TIMEOUTS;
+    assert!(matches!(world.lacking(), Err(Violation::Stuck { timeouts: t, .. }) if t == timeouts));
 }
 
 #[test]

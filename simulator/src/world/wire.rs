@@ -100,6 +100,7 @@ impl<S: System> World<S> {
                 self.flap(Flap { blocked, half, until, is_on: false });
             }
             Wire::Hold { shuffled } => self.network.hold(number, until, shuffled),
+            Wire::Lag { by, kinds } => self.network.lag(number, kinds, by, until),
             Wire::Narrow { messages, bytes } => {
                 self.network.narrow(number, Narrow { until, messages, bytes });
             }

@@ -35,6 +35,11 @@ impl RawFault {
                 self.shuffled = Some(shuffled);
                 Kind::MessageHold
             }
+            Wire::Lag { by, kinds } => {
+                self.by = Some(Word(by as i64));
+                self.messages = Some(kinds.list().map(Word).collect());
+                Kind::MessageLag
+            }
             Wire::Narrow { messages, bytes } => {
                 (self.max_messages, self.max_bytes) = (Some(messages), Some(bytes));
                 Kind::BoundedLink
@@ -51,9 +56,17 @@ impl RawFault {
     }
 
     pub(super) fn read_filter(&self) -> Result<Wire, String> {
+        Ok(Wire::Filter { split: self.read_split()?, kinds: self.read_kinds()? })
+    }
+
+    pub(super) fn read_lag(&self) -> Result<Wire, String> {
+        Ok(Wire::Lag { by: self.longer()?, kinds: self.read_kinds()? })
+    }
+
+    fn read_kinds(&self) -> Result<Kinds, String> {
         let kinds = needed("messages", self.messages.as_ref())?;
         let kinds: Vec<MessageKind> = kinds.iter().map(|word| word.0).collect();
-        Ok(Wire::Filter { split: self.read_split()?, kinds: Kinds::of(&kinds) })
+        Ok(Kinds::of(&kinds))
     }
 
     pub(super) fn read_flap(&self) -> Result<Wire, String> {
