@@ -23,9 +23,11 @@ pub(super) fn draw(choices: &mut Choices, settings: &Settings, faults: &mut Vec<
     let mut scene = Scene { start, chance: &mut chance, settings, faults };
     if settings.rest > MILLISECOND {
         // Somebody hears nothing any more, and then everyone has all that is committed in a snapshot.
+        // Whoever is down meanwhile disturbs no leader when it comes back.
+        let far = scene.pick(&[Fault::Kill, Fault::Kill, Fault::Partition(Split::Isolate)]);
         let node = scene.node();
         let until = settings.fault_time - start;
-        scene.at(0, Fault::Partition(Split::Isolate), Target::Node(node), until);
+        scene.at(0, far, Target::Node(node), until);
         let after = until - scene.time(settings.rest);
         scene.at(after, Fault::Snapshot, Target::Everyone, 0);
     } else {
