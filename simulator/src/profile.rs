@@ -26,6 +26,10 @@ pub const SECOND: Nanos = 1_000_000_000;
 const RESERVES: u64 = 2 << 40;
 /// Names what is drawn for groups in which the end of a lease can be seen.
 const SHARP: u64 = u64::from_be_bytes(*b"   sharp");
+/// Names what is drawn of how much is under way.
+const WINDOW: u64 = u64::from_be_bytes(*b"_window_");
+/// What may be under way to a peer where nothing else is drawn. Bytes.
+pub(crate) const INFLIGHT_BYTES: u64 = 16 * 1024 * 1024;
 /// Names the draw of whether a log keeps what lies behind a snapshot.
 const RETAINED: u64 = u64::from_be_bytes(*b"retained");
 /// Names what is drawn for the way back after the faults.
@@ -113,6 +117,8 @@ pub struct Settings {
     pub max_message_bytes: u64,
     /// See [`quorate_core::Config::max_inflight_messages`].
     pub max_inflight_messages: u32,
+    /// See [`quorate_core::Config::max_inflight_bytes`].
+    pub max_inflight_bytes: u64,
     /// See [`quorate_core::Config::max_apply_bytes`].
     pub max_apply_bytes: u64,
     /// See [`quorate_core::Config::cache_bytes`].
@@ -206,6 +212,7 @@ impl Settings {
             commit_notify_delay: choices.pick(on, &[2 * MILLISECOND, 0]).min(heartbeat_interval),
             max_message_bytes: choices.pick(on, &[1024 * 1024, 64 * 1024, 32 * 1024]),
             max_inflight_messages: choices.pick(on, &[64, 8, 1]),
+            max_inflight_bytes: INFLIGHT_BYTES,
             max_apply_bytes,
             cache_bytes: choices.pick(on, &[16 * 1024 * 1024, 4096, 0]),
             segment_bytes: choices.pick(on, &[64 * 1024, 16 * 1024, 8 * 1024]),
@@ -236,6 +243,7 @@ impl Settings {
         settings.draw_operations(choices);
         settings.draw_recovery(choices, profile);
         settings.draw_retained(choices, profile);
+        settings.draw_window(choices, profile);
         if settings.families.damage {
             let [more] = choices.keyed(on, RESERVES, [3]);
             settings.reserves = (1 + more).min(MAX_NODES - settings.first_nodes());
@@ -321,6 +329,14 @@ impl Settings {
         }
     }
 
+    /// A window that small messages fill, too.
+    fn draw_window(&mut self, choices: &mut Choices, profile: Profile) {
+        let [narrow] = choices.keyed(Stream::Configuration, WINDOW, [4]);
+        if profile == Profile::Network && narrow == 3 {
+            self.max_inflight_bytes = 4 * 1024;
+        }
+    }
+
     /// Whoever was cut off in a scene about members needs the snapshot that was taken meanwhile.
     fn draw_retained(&mut self, choices: &mut Choices, profile: Profile) {
         let [keeps] = choices.keyed(Stream::Configuration, RETAINED, [2]);
@@ -370,6 +386,7 @@ impl Settings {
             commit_notify_delay: self.commit_notify_delay,
             max_message_bytes: self.max_message_bytes,
             max_inflight_messages: self.max_inflight_messages,
+            max_inflight_bytes: self.max_inflight_bytes,
             max_apply_bytes: self.max_apply_bytes,
             cache_bytes: self.cache_bytes,
             retain_entries: self.retain_entries,

@@ -3,7 +3,7 @@
 use super::search::Search;
 use crate::{
     network::DelayShape,
-    profile::{Families, LinkSettings, MICROSECOND, MILLISECOND, SECOND, Settings},
+    profile::{Families, INFLIGHT_BYTES, LinkSettings, MICROSECOND, MILLISECOND, SECOND, Settings},
     system::System,
 };
 
@@ -34,7 +34,7 @@ const BENIGN: [Benign; 31] = [
     |s| s.segment_bytes = 64 * 1024,
     |s| s.max_apply_bytes = 1024 * 1024,
     |s| s.max_message_bytes = 1024 * 1024,
-    |s| s.max_inflight_messages = 64,
+    |s| (s.max_inflight_messages, s.max_inflight_bytes) = (64, INFLIGHT_BYTES),
     |s| s.commit_notify_delay = (2 * MILLISECOND).min(s.heartbeat_interval),
     |s| (s.publish_lease, s.priority_step, s.unreachable_ppm) = (false, 0, 0),
     |s| s.transfer_timeout = s.election_timeout,
