@@ -53,6 +53,8 @@ pub struct Status<'a> {
     pub quiesced: bool,
     /// The longest promise it has made to a leader. Nanoseconds.
     pub promise: Nanos,
+    /// What this node's clock showed at its last step.
+    pub time: Timestamp,
     /// When it campaigns unless a leader is heard first, by this node's clock; the present where that
     /// has passed. None for a leader. Whoever may not campaign, or rests, lets it pass.
     pub election_due: Option<Timestamp>,
@@ -156,6 +158,7 @@ impl Raft {
             wants_snapshot: self.wants_snapshot,
             quiesced: view.quiesced,
             promise: self.hard_state.promise,
+            time: self.clock.reading_at(0),
             election_due: view.waits.then(|| self.clock.reading_at(self.election_due)),
             peers: view.peers,
             drops: self.drops.drops(),

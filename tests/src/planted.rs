@@ -315,15 +315,33 @@ fn write_source(path: &Path, text: &str) -> Result<(), PlantedError> {
     fs::write(path, text).map_err(failed(format!("write {}", path.display())))
 }
 
+fn entries_of(folder: &Path) -> Result<Vec<fs::DirEntry>, PlantedError> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect);
+    entries.map_err(failed(format!("read {}", folder.display())))
+}
+
+/// An earlier copy may hold what has another name by now.
+fn remove_others(from: &Path, to: &Path) -> Result<(), PlantedError> {
+    for entry in entries_of(to)? {
+        let (path, original) = (entry.path(), from.join(entry.file_name()));
+        if path.is_dir() == original.is_dir() && original.exists() {
+            continue;
+        }
+        let removed =
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(failed(format!("remove {}", path.display())))?;
+    }
+    Ok(())
+}
+
 fn copy_folder(
     (from, to): (&Path, &Path),
     folder: &Path,
     others: &BTreeMap<PathBuf, String>,
 ) -> Result<(), PlantedError> {
     fs::create_dir_all(to.join(folder)).map_err(failed(format!("create {}", folder.display())))?;
-    let entries = fs::read_dir(from.join(folder));
-    for entry in entries.map_err(failed(format!("read {}", folder.display())))? {
-        let entry = entry.map_err(failed("read a folder"))?;
+    remove_others(&from.join(folder), &to.join(folder))?;
+    for entry in entries_of(&from.join(folder))? {
         let (path, name) = (entry.path(), entry.file_name());
         let place = folder.join(&name);
         if path.is_dir() {

@@ -44,9 +44,8 @@ impl<S: System> World<S> {
         if self.judged == Some(number) {
             self.judged = None;
         } else {
-            // No rule asks what such a step took in.
-            let at = node.clock.read(self.now);
-            self.oracles.rules.step(number, &node.config, Heard::Other, at, &status)?;
+            // No rule asks what such a step took in. Not all that a driver is told makes one.
+            self.oracles.rules.step(number, &node.config, Heard::Other, status.time, &status)?;
         }
         let (before, after) = (life.view, View::of(&status));
         let turns = (before.role, before.term) != (after.role, after.term);
