@@ -77,7 +77,8 @@ impl Rules {
         let went_back = life.time.advance(at);
         let after = Seen::of(NodeId::of(node + 1), status);
         let before = std::mem::replace(&mut life.seen, after);
-        if heard == Heard::Other && before == after && !went_back {
+        // What a leader knows of its peers may have changed, as when one cannot be reached.
+        if heard == Heard::Other && before == after && !went_back && !after.leads() {
             return Ok(());
         }
         let step = Step { node, config, heard, before, after, now: life.time.now, went_back };

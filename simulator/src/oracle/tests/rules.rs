@@ -7,6 +7,7 @@ use quorate_core::{
 use super::*;
 use crate::oracle::{
     leading::{self, Leading},
+    rules::Rules,
     step::{Heard, OwnTime, Seen, Step},
     timer::{Drawn, Timer},
     votes::{Given, Voter, adopts},
@@ -402,6 +403,31 @@ fn a_leader_that_goes_without_a_word() {
     assert_eq!(goes(&tells(2)), Ok(()), "node 3 could not take it in");
     let wrong = Some(Property::RemovedLeaderGoes);
     assert_eq!([rule(goes(&[])), rule(goes(&tells(1)))], [wrong, wrong]);
+}
+
+#[test]
+fn whom_a_leader_cannot_reach_any_more_it_need_not_tell() {
+    let goes_after = |unreachable: bool| {
+        let mut shown = Shown::new([0, 0]);
+        shown.peers[0].flow = Flow::Replicate;
+        let (config, others) = (config(), Configuration::new([2, 3].map(NodeId::of)));
+        let mut rules = Rules::new(1);
+        let leads = Status { configuration: &others, commit: 0, ..shown.status() };
+        let at = leads.time;
+        let due = Some(Timestamp(at.0 + TIMEOUT + 1));
+        rules.begin(0, &config, &Status { election_due: due, ..leads.clone() }, at)?;
+        rules.step(0, &config, Heard::Other, at, &leads)?;
+        let mut peers = shown.peers.clone();
+        if unreachable {
+            peers[0].flow = Flow::Probe { sent: None };
+        }
+        rules.step(0, &config, Heard::Other, at, &Status { peers: &peers, ..leads.clone() })?;
+        let gone = Status { role: RoleKind::Follower, commit: 2, ..leads.clone() };
+        rules.step(0, &config, Heard::Other, at, &gone)?;
+        rules.says(0, &[])
+    };
+    assert_eq!(rule(goes_after(false)), Some(Property::RemovedLeaderGoes));
+    assert_eq!(goes_after(true), Ok(()));
 }
 
 /// An append of commands `names`.
