@@ -244,11 +244,16 @@ impl Settings {
         settings.draw_recovery(choices, profile);
         settings.draw_retained(choices, profile);
         settings.draw_window(choices, profile);
-        if settings.families.damage {
-            let [more] = choices.keyed(on, RESERVES, [3]);
-            settings.reserves = (1 + more).min(MAX_NODES - settings.first_nodes());
-        }
+        settings.draw_reserves(choices);
         settings
+    }
+
+    /// Machines that take the place of lost ones.
+    fn draw_reserves(&mut self, choices: &mut Choices) {
+        let [more] = choices.keyed(Stream::Configuration, RESERVES, [3]);
+        if self.families.damage {
+            self.reserves = (1 + more).min(MAX_NODES - self.first_nodes());
+        }
     }
 
     /// What the later families need; what is off stays as a plain host has it.

@@ -415,14 +415,14 @@ fn whom_a_leader_cannot_reach_any_more_it_need_not_tell() {
         let leads = Status { configuration: &others, commit: 0, ..shown.status() };
         let at = leads.time;
         let due = Some(Timestamp(at.0 + TIMEOUT + 1));
-        rules.begin(0, &config, &Status { election_due: due, ..leads.clone() }, at)?;
+        rules.begin(0, &config, &Status { election_due: due, ..leads }, at)?;
         rules.step(0, &config, Heard::Other, at, &leads)?;
         let mut peers = shown.peers.clone();
         if unreachable {
             peers[0].flow = Flow::Probe { sent: None };
         }
-        rules.step(0, &config, Heard::Other, at, &Status { peers: &peers, ..leads.clone() })?;
-        let gone = Status { role: RoleKind::Follower, commit: 2, ..leads.clone() };
+        rules.step(0, &config, Heard::Other, at, &Status { peers: &peers, ..leads })?;
+        let gone = Status { role: RoleKind::Follower, commit: 2, ..leads };
         rules.step(0, &config, Heard::Other, at, &gone)?;
         rules.says(0, &[])
     };
