@@ -1,5 +1,6 @@
 //! Every oracle is shown something that must not be, and says so.
 
+mod leading;
 mod members;
 mod rules;
 
