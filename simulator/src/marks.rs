@@ -284,7 +284,7 @@ impl Marks {
     /// Adds what another run reached.
     pub fn merge(&mut self, other: &Marks) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
-            *count += more;
+            *count = count.saturating_add(more);
         }
     }
 }

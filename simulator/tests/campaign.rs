@@ -147,6 +147,23 @@ fn files_that_cannot_be_summed_are_refused_with_their_names() {
 }
 
 #[test]
+fn an_interrupted_share_of_a_wide_range_merges_at_once() {
+    let folder = Folder::new("wide");
+    folder.shard("0/1", "good.jsonl");
+    let good = fs::read_to_string(folder.0.join("good.jsonl")).expect("it was written");
+    let wide = good.replacen("3..10", "3..1000000000000", 1);
+    fs::write(folder.0.join("out/wide.jsonl"), wide).expect("a file");
+    let begun = std::time::Instant::now();
+    let (code, merged) = folder.merged();
+    assert!(begun.elapsed() < Duration::from_secs(60), "no seed is looked for");
+    assert_eq!((code, merged["unrun"].as_u64()), (Some(130), Some(999_999_999_990)));
+    let header = good.lines().next().expect("a header").replace("null", "1");
+    fs::write(folder.0.join("out/wide.jsonl"), format!("{header}\n")).expect("a file");
+    let none = folder.run(&["merge", "out/wide.jsonl"]);
+    assert!(text(&none.stdout).contains("no seed was run: that is no pass"));
+}
+
+#[test]
 fn a_budget_says_how_far_it_came() {
     let folder = Folder::new("budget");
     let begun = std::time::Instant::now();

@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn wrong_usage_is_one_clear_sentence_with_the_way_out_and_exit_code_1() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 18] = [
         (&["run", "--seeds", "9..3"], "write A..B with A below B"),
         (&["run", "--seeds", "x"], "write A..B or a seed"),
         (&["run", "--seeds", "18446744073709551615"], "holds no seed"),
@@ -30,6 +30,12 @@ fn wrong_usage_is_one_clear_sentence_with_the_way_out_and_exit_code_1() {
         (&["run", "--seeds", "0", "--trace", "/no/such/place"], "name another file or -"),
         (&["replay", "/no/such/file.toml"], "cannot be read"),
         (&["shrink", "/no/such/file.toml", "--budget", "5"], "write 20s, 1.5ms"),
+        (&["run", "--seeds", "0..2", "--trace", "-"], "--trace shows one run: name one seed"),
+        (&["run", "--seeds", "0", "--out", "-"], "--out cannot be the standard output"),
+        (&["run", "--seeds", "0", "--out", "z", "--trace", "./z"], "--out and --trace are both"),
+        (&["replay", "a.toml", "--html", "-"], "--html cannot be the standard output"),
+        (&["shrink", "a.toml", "-o", "-"], "--output cannot be the standard output"),
+        (&["merge", "a.jsonl", "--out", "-"], "--out cannot be the standard output"),
         (&["run", "--sed", "3"], "a similar argument exists: '--seeds'"),
     ];
     for (arguments, sentence) in cases {
@@ -68,7 +74,8 @@ fn a_run_tells_its_summary_and_nothing_else_and_the_same_each_time() {
     assert_eq!(first.lines().count(), 2);
     assert_eq!(hash(first), hash(run(&["--twice", "--jobs", "2"])));
     assert!(run(&["--json"]).starts_with('{'));
-    assert!(run(&["--trace", "-"]).lines().count() > 100);
+    let traced = quorate_sim(&["run", "--seeds", "3", "--time", "2s", "--trace", "-"]);
+    assert!(text(&traced.stdout).lines().count() > 100);
 }
 
 /// A file of this test's own.
@@ -92,6 +99,96 @@ fn a_plan_as_a_file_replays_to_the_run_of_its_seed() {
     let run = json(&quorate_sim(&["run", "--seeds", "7", "--time", "2s", "--json"]));
     assert_eq!(again["size"]["events"], run["events"]);
     assert_eq!(quorate_sim(&["shrink", &path]).status.code(), Some(5), "it does not fail");
+}
+
+#[test]
+fn a_file_is_never_written_over_what_is_read() {
+    let plan = text(&quorate_sim(&["plan", "--seed", "7", "--time", "2s", "--toml"]).stdout);
+    let path = file("kept.toml", &plan);
+    let page = file("kept.html", "");
+    for (more, sentence) in [
+        (["--html", &path, "--json", "--json"], "FILE and --html are both"),
+        (["--trace", &path, "--html", &page], "FILE and --trace are both"),
+        (["--trace", &page, "--html", &page], "--html and --trace are both"),
+    ] {
+        let more = if more[2] == more[3] { &more[..2] } else { &more[..] };
+        let output = quorate_sim(&[&["replay", &path], more].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(sentence), "{}", text(&output.stderr));
+    }
+    assert_eq!(std::fs::read_to_string(&path).expect("it is there"), plan);
+}
+
+/// Runs with the standard output gone to where nothing fits.
+#[cfg(target_os = "linux")]
+fn into_full(arguments: &[&str]) -> Output {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let child = Command::new(env!("CARGO_BIN_EXE_quorate-sim"))
+        .args(arguments)
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn();
+    child.and_then(std::process::Child::wait_with_output).expect("the command runs")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_said_and_is_no_pass() {
+    let plan = text(&quorate_sim(&["plan", "--seed", "7", "--time", "2s", "--toml"]).stdout);
+    let (path, out) = (file("full.toml", &plan), file("full.jsonl", ""));
+    let run = ["run", "--seeds", "7", "--time", "2s"];
+    assert_eq!(quorate_sim(&[&run[..], &["--out", &out]].concat()).status.code(), Some(0));
+    let said = "the standard output is cut short: ";
+    for arguments in [
+        &["plan", "--seed", "7", "--toml"][..],
+        &run,
+        &[&run[..], &["--json"]].concat(),
+        &["replay", &path],
+        &["merge", &out],
+        &["explore", "--states", "10"],
+    ] {
+        let output = into_full(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(text(&output.stderr).matches(said).count(), 1, "{}", text(&output.stderr));
+    }
+    let failing = file("full-failing.toml", &failing());
+    assert_eq!(into_full(&["replay", &failing]).status.code(), Some(2), "a violation stands");
+    for arguments in [&["replay", &path][..], &run] {
+        let output = quorate_sim(&[arguments, &["--trace", "/dev/full"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains("the trace is cut short"), "{arguments:?}");
+    }
+    let shape = ["run", "--profile", "lease-broken", "--seeds", "3", "--json"];
+    let output = quorate_sim(&[&shape[..], &["--failures", "/dev/null/none"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(value["exit_code"], 1);
+}
+
+#[test]
+fn no_seed_is_no_pass_and_an_empty_variable_is_none() {
+    let none = quorate_sim(&["run", "--budget", "0s"]);
+    assert_eq!(none.status.code(), Some(5));
+    assert!(text(&none.stdout).contains("no seed was run: that is no pass"));
+    let empty = Command::new(env!("CARGO_BIN_EXE_quorate-sim"))
+        .args(["run", "--seeds", "0..2", "--time", "1s"])
+        .env("QUORATE_SHARD", "")
+        .output()
+        .expect("the command runs");
+    assert_eq!(empty.status.code(), Some(0), "{}", text(&empty.stderr));
+    assert!(text(&empty.stdout).starts_with("2 seeds, 0 failed"));
+    // More shards than seeds: this one has nothing to do.
+    let beyond = quorate_sim(&["run", "--seeds", "0..2", "--shard", "2/3"]);
+    assert_eq!(beyond.status.code(), Some(0), "{}", text(&beyond.stdout));
+}
+
+#[test]
+fn a_search_that_is_cut_off_has_not_looked_at_the_state_that_it_was_at() {
+    for mode in [&[][..], &["--deep"]] {
+        let cut = quorate_sim(&[&["explore", "--states", "1", "--json"], mode].concat());
+        let value: serde_json::Value = serde_json::from_slice(&cut.stdout).expect("JSON");
+        assert!(value["waiting"].as_u64() > Some(0), "{value}");
+    }
 }
 
 #[test]
@@ -125,11 +222,18 @@ fn a_failure_is_shrunk_and_the_smaller_one_shows_it_again() {
     let replayed = quorate_sim(&["replay", &path]);
     assert_eq!(replayed.status.code(), Some(2));
     assert!(text(&replayed.stdout).starts_with("FAILED lease-read at event "));
+    let json = quorate_sim(&["shrink", &path, "-o", &small, "--budget", "1s", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(json["exit_code"], 0);
     let shrunk = quorate_sim(&["shrink", &path, "-o", &small, "--budget", "2s"]);
     assert_eq!(shrunk.status.code(), Some(0), "{}", text(&shrunk.stderr));
     assert!(text(&shrunk.stdout).contains(&format!("-p quorate-sim -- replay {small}")));
     assert_eq!(quorate_sim(&["replay", &small]).status.code(), Some(2));
     let healed = std::fs::read_to_string(&small).expect("it was written");
+    let other = healed.replace("\nexpected = \"lease-read\"", "\nexpected = \"liveness\"");
+    let other = quorate_sim(&["replay", &file("other.toml", &other)]);
+    assert_eq!(other.status.code(), Some(5), "{}", text(&other.stdout));
+    assert!(text(&other.stdout).contains("the file expects another violation: liveness"));
     let healed = healed.replace("max-clock-drift-ppm = 0", "max-clock-drift-ppm = 100000");
     let gone = quorate_sim(&["replay", &file("healed.toml", &healed)]);
     assert_eq!(gone.status.code(), Some(5), "{}", text(&gone.stdout));

@@ -1,6 +1,7 @@
 //! A campaign from the command line: which seeds, for how long, and what is kept and told of them.
 
 use std::{
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -18,6 +19,7 @@ use quorate_sim::{
 use super::{
     RunArgs,
     failures::{self, Kept},
+    files,
     interrupt::{self, INTERRUPTED},
     output, progress,
     results::{Header, Line, Part, Sink},
@@ -43,8 +45,6 @@ pub(super) struct Total {
     pub(super) interrupted: bool,
     /// All its seeds below this were run, where the budget ended it.
     pub(super) came_to: Option<u64>,
-    /// Whether some of what was to be written could not be.
-    pub(super) is_cut: bool,
     /// Of all runs, in whatever order they ended.
     pub(super) hash: u64,
 }
@@ -126,7 +126,6 @@ impl Batch<'_> {
             goes_on
         });
         line.end();
-        total.is_cut = trace.is_cut() || sink.is_cut();
         total.wall_nanos = started.elapsed().as_nanos() as u64;
         total.interrupted = self.interrupt.is_set();
         // Seeds are begun in order, and whichever was begun has ended.
@@ -183,6 +182,9 @@ pub(super) fn run(args: &RunArgs) -> u8 {
     if batch.seeds.end.is_none() && args.budget.is_none() {
         return output::usage("seeds without an end never end: write A..B, or give a --budget");
     }
+    if let Err(error) = check(args, &batch) {
+        return output::usage(&error);
+    }
     let (trace, mut sink) = match open(args, &batch) {
         Ok(both) => both,
         Err(error) => return output::usage(&error),
@@ -191,7 +193,20 @@ pub(super) fn run(args: &RunArgs) -> u8 {
     if !args.no_shrink && !total.interrupted {
         failures::shrink_each(args, &total.failures, &mut total.kept);
     }
-    conclude(args, &total)
+    // A share beyond the last seed has nothing to do.
+    let is_empty = total.seeds == 0 && batch.count() != Some(0);
+    conclude(args, &total, is_empty)
+}
+
+/// Whether what is to be written has places of its own.
+fn check(args: &RunArgs, batch: &Batch<'_>) -> Result<(), String> {
+    let (out, trace) = (args.out.as_deref(), args.trace.as_deref().map(Path::new));
+    files::named("--out", out)?;
+    files::different(&[("--out", out), ("--trace", trace)])?;
+    if trace.is_some() && batch.count() != Some(1) {
+        return Err("--trace shows one run: name one seed, as --seeds 42".to_owned());
+    }
+    Ok(())
 }
 
 /// Where all that is written goes.
@@ -211,14 +226,16 @@ fn cpu_nanos() -> u64 {
     text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0)
 }
 
-fn conclude(args: &RunArgs, total: &Total) -> u8 {
+/// `is_empty`: whether there were seeds, of which none was run.
+fn conclude(args: &RunArgs, total: &Total, is_empty: bool) -> u8 {
     let missing = total.marks.missing_of(args.shape.profile(), total.seeds);
     let expectation = args.shape.profile().expectation();
     let lacks = !missing.is_empty() || (expectation.is_some() && total.expected.is_empty());
     // One share of a campaign may well lack what the others saw.
     let is_share = args.shard.of > 1;
+    let code = output::code(exit_code(total, is_empty || (lacks && !is_share)));
     if args.json {
-        output::json(total, &missing, expectation, is_share);
+        output::json(total, &missing, expectation, is_share, code);
     } else {
         output::summary(total, &missing);
         if let Some(expectation) = expectation {
@@ -227,19 +244,21 @@ fn conclude(args: &RunArgs, total: &Total) -> u8 {
         if is_share && lacks {
             output::tell!("this is one share of {}: `merge` judges that", args.shard.of);
         }
+        if is_empty {
+            output::nothing();
+        }
     }
-    exit_code(total, lacks && !is_share)
+    code
 }
 
 /// `lacks`: whether something was not seen that such a batch must see.
 fn exit_code(total: &Total, lacks: bool) -> u8 {
     let failed = total.failures.iter().map(Report::exit_code).min();
     // What was not run has not passed.
-    let otherwise = match (total.interrupted, total.is_cut, lacks) {
-        (true, _, _) => INTERRUPTED,
-        (false, true, _) => 1,
-        (false, false, true) => 5,
-        (false, false, false) => 0,
+    let otherwise = match (total.interrupted, lacks) {
+        (true, _) => INTERRUPTED,
+        (false, true) => output::NOT_MET,
+        (false, false) => 0,
     };
     failed.unwrap_or(otherwise)
 }
@@ -253,8 +272,6 @@ mod tests {
         let mut total = Total::default();
         assert_eq!(exit_code(&total, false), 0);
         assert_eq!(exit_code(&total, true), 5);
-        let cut = Total { is_cut: true, ..Total::default() };
-        assert_eq!(exit_code(&cut, true), 1, "what was asked for is not there");
         total.interrupted = true;
         assert_eq!(exit_code(&total, false), INTERRUPTED);
     }

@@ -53,7 +53,7 @@ pub(super) struct ExploreArgs {
     /// How many messages may be under way at once; of more, some are lost, in every way.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=MOST))]
     messages: u64,
-    /// The most choices of a path; 0 for any number.
+    /// The most choices of a path; 0 for any number. Not with --deep.
     #[arg(long, default_value_t = 0, conflicts_with = "deep")]
     depth: u64,
     /// Go each path to its end before the next: only hashes are kept of states, but a path to a

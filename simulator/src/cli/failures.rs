@@ -8,7 +8,7 @@ use quorate_sim::{
     run::{Options, Report, replay, without_panics},
 };
 
-use super::{RunArgs, output, replay as page, shrink};
+use super::{RunArgs, files, output, replay as page, shrink};
 
 /// The folder that means that nothing is written.
 const NONE: &str = "none";
@@ -30,15 +30,17 @@ fn path_of(args: &RunArgs, report: &Report) -> Option<PathBuf> {
 /// Writes a failure to its file and says where it is.
 pub(super) fn write(args: &RunArgs, report: &Report) -> Option<PathBuf> {
     let (path, failure) = (path_of(args, report)?, report.failure.as_ref()?);
+    let text = file::write(&failure.case);
     let written = fs::create_dir_all(&args.failures)
-        .and_then(|()| fs::write(&path, file::write(&failure.case)));
+        .and_then(|()| files::write_whole(&path, |out| out.write_all(text.as_bytes())));
     match written {
         Ok(()) => {
             eprintln!("written: {}", path.display());
             Some(path)
         }
         Err(error) => {
-            eprintln!("the failure cannot be written to '{}': {error}", path.display());
+            let path = path.display();
+            output::cut(&format!("the failure cannot be written to '{path}': {error}"));
             None
         }
     }

@@ -14,7 +14,7 @@ use quorate_sim::{
 use serde_json::json;
 
 use super::{
-    output,
+    files, output,
     results::{Line, Results},
     seeds::Seeds,
     shard::Shard,
@@ -29,8 +29,7 @@ Examples:
 A seed that is in several files counts once. Merging is in any order, and in any steps.
 Exit codes: 0 pass, 1 a file is damaged or of another batch, 2 to 4 the gravest failure as with `run`
 (4 also where two files have different results for one seed), 5 required marks or the violation that
-the profile expects are missing, 130 not
-all of what was asked for was run.";
+the profile expects are missing, or there is no seed at all, 130 not all of what was asked for was run.";
 
 /// The most lines that name seeds or shards.
 const TOLD: usize = 10;
@@ -38,7 +37,6 @@ const TOLD: usize = 10;
 const INCOMPLETE: u8 = 130;
 /// One seed gave two results.
 const NOT_DETERMINISTIC: u8 = 4;
-const MARKS_MISSING: u8 = 5;
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -56,6 +54,7 @@ pub(super) struct MergeArgs {
 
 /// What all of it comes to.
 struct Summary<'a> {
+    seeds: u64,
     stats: Stats,
     marks: Marks,
     cpu_ns: u64,
@@ -74,6 +73,9 @@ struct Summary<'a> {
 }
 
 pub(super) fn run(args: &MergeArgs) -> u8 {
+    if let Err(error) = files::named("--out", args.out.as_deref()) {
+        return output::usage(&error);
+    }
     let results = match read(&args.files) {
         Ok(results) => results,
         Err(error) => return output::usage(&error),
@@ -112,11 +114,11 @@ fn read(files: &[String]) -> Result<Results, String> {
 fn summary(results: &Results) -> Summary<'_> {
     let profile = Profile::parse(&results.header.profile);
     let (mut stats, mut marks, mut cpu_ns, mut hash) =
-        (Stats::default(), Marks::default(), 0, 0_u64);
+        (Stats::default(), Marks::default(), 0_u64, 0_u64);
     for line in results.lines.values() {
         stats.merge(&line.stats);
         marks.merge(&line.marks);
-        cpu_ns += line.cpu_ns;
+        cpu_ns = cpu_ns.saturating_add(line.cpu_ns);
         let of_run = u64::from_str_radix(&line.hash, 16).unwrap_or_default();
         hash = hash.wrapping_add(mix(line.seed, of_run));
     }
@@ -132,6 +134,7 @@ fn summary(results: &Results) -> Summary<'_> {
     let broken = lines.clone().filter(|line| line.violation.is_some());
     let (expected, failed) = broken.partition(is_expected);
     Summary {
+        seeds: results.lines.len() as u64,
         stats,
         cpu_ns,
         hash,
@@ -148,24 +151,35 @@ fn summary(results: &Results) -> Summary<'_> {
 
 /// What was asked for and is not there: whole shards, and seeds of those that are.
 fn unrun(results: &Results) -> (Vec<Shard>, u64) {
-    let mut batches: BTreeMap<(Seeds, u64), Vec<u64>> = BTreeMap::new();
-    let mut missing = 0;
+    // For each shard of each batch, whether all of it was asked for.
+    let mut batches: BTreeMap<(Seeds, u64), BTreeMap<u64, bool>> = BTreeMap::new();
     for part in &results.header.parts {
         let Shard { index, of } = part.shard;
-        batches.entry((part.seeds, of)).or_default().push(index);
-        if let (Some(end), None) = (part.seeds.end, part.budget_ns) {
-            let first = part.seeds.first;
-            let due =
-                (0..part.shard.count(first, end)).filter_map(|nth| part.shard.seed(first, nth));
-            missing += due.filter(|seed| !results.lines.contains_key(seed)).count() as u64;
-        }
+        let shards = batches.entry((part.seeds, of)).or_default();
+        *shards.entry(index).or_default() |= part.budget_ns.is_none();
     }
-    let mut absent = Vec::new();
-    for ((_, of), there) in batches {
-        let gone = (0..of).filter(|index| !there.contains(index));
+    let (mut absent, mut missing) = (Vec::new(), 0_u64);
+    for ((seeds, of), shards) in batches {
+        let ran = ran(results, seeds, of);
+        let due = shards.iter().filter(|(_, is_due)| **is_due).map(|(index, _)| *index);
+        for (index, end) in due.filter_map(|index| Some((index, seeds.end?))) {
+            let count = Shard { index, of }.count(seeds.first, end);
+            let there = ran.get(&index).copied().unwrap_or_default();
+            missing = missing.saturating_add(count.saturating_sub(there));
+        }
+        let gone = (0..of).filter(|index| !shards.contains_key(index));
         absent.extend(gone.map(|index| Shard { index, of }));
     }
     (absent, missing)
+}
+
+/// How many seeds of each shard there are. A range may be far too wide to be walked.
+fn ran(results: &Results, seeds: Seeds, of: u64) -> BTreeMap<u64, u64> {
+    let mut counts = BTreeMap::new();
+    for seed in results.lines.range(seeds.first..seeds.last_end()).map(|(seed, _)| seed) {
+        *counts.entry((seed - seeds.first) % of).or_default() += 1;
+    }
+    counts
 }
 
 fn exit_code(summary: &Summary<'_>) -> u8 {
@@ -174,9 +188,10 @@ fn exit_code(summary: &Summary<'_>) -> u8 {
     let worst = failed.map(|broken| broken.exit_code).chain(differs).min();
     let is_incomplete = summary.unrun > 0 || !summary.absent.is_empty();
     let is_seen = summary.expectation.is_none() || !summary.expected.is_empty();
-    let otherwise = match (is_incomplete, is_seen && summary.missing.is_empty()) {
+    let is_met = summary.seeds > 0 && is_seen && summary.missing.is_empty();
+    let otherwise = match (is_incomplete, is_met) {
         (true, _) => INCOMPLETE,
-        (false, false) => MARKS_MISSING,
+        (false, false) => output::NOT_MET,
         (false, true) => 0,
     };
     worst.unwrap_or(otherwise)
@@ -207,7 +222,7 @@ fn tell(results: &Results, summary: &Summary<'_>) {
     let rate = rate.map_or(String::new(), |rate| format!(" ({rate} per CPU-second)"));
     output::tell!(
         "{} of {}, {} failed: {}, {}{rate}, {}, hash {:016x}",
-        counted(results.lines.len() as u64, "seed"),
+        counted(summary.seeds, "seed"),
         results.header.profile,
         summary.failed.len() + summary.differing.len(),
         counted(stats.simulated / SECOND, "simulated second"),
@@ -221,13 +236,16 @@ fn tell(results: &Results, summary: &Summary<'_>) {
         let count = counted(summary.absent.len() as u64, "shard");
         output::tell!("without a file: {count}: {}{more}", names.join(", "));
     }
+    if summary.seeds == 0 {
+        output::nothing();
+    }
     if summary.unrun > 0 {
         output::tell!("asked for, but not run: {}", counted(summary.unrun, "seed"));
     }
     output::missing(&summary.missing);
     if let Some(expectation) = summary.expectation {
         let seeds: Vec<u64> = summary.expected.iter().map(|line| line.seed).collect();
-        output::expectation(&seeds, results.lines.len() as u64, expectation);
+        output::expectation(&seeds, summary.seeds, expectation);
     }
 }
 
@@ -246,7 +264,7 @@ fn tell_json(results: &Results, summary: &Summary<'_>) {
     let names: Vec<String> = summary.absent.iter().map(Shard::to_string).collect();
     let value = json!({
         "profile": results.header.profile,
-        "seeds": results.lines.len(),
+        "seeds": summary.seeds,
         "hash": format!("{:016x}", summary.hash),
         "events_per_cpu_second": output::per_second(stats.events, summary.cpu_ns),
         "cpu_ns": summary.cpu_ns,
@@ -293,6 +311,29 @@ mod tests {
         let other = ran(vec![line(0, "a"), line(1, "c")]);
         assert_eq!(of(&one.join(other).expect("of one batch")), NOT_DETERMINISTIC);
         let many = (0..500).map(|seed| line(seed, "a")).collect::<Vec<Line>>();
-        assert_eq!(of(&results("0..500", "0/1", None, many)), MARKS_MISSING);
+        assert_eq!(of(&results("0..500", "0/1", None, many)), output::NOT_MET);
+        assert_eq!(of(&results("0..10", "0/1", Some(0), [])), output::NOT_MET, "nothing was run");
+    }
+
+    #[test]
+    fn a_range_is_not_walked_and_sums_do_not_wrap() {
+        let wide = "0..1000000000000";
+        let ran = results(wide, "1/4", None, [line(1, "a"), line(2, "b"), line(5, "c")]);
+        assert_eq!(
+            unrun(&ran),
+            (
+                vec![
+                    Shard { index: 0, of: 4 },
+                    Shard { index: 2, of: 4 },
+                    Shard { index: 3, of: 4 }
+                ],
+                250_000_000_000 - 2
+            )
+        );
+        let mut long = line(0, "a");
+        (long.cpu_ns, long.stats.events) = (u64::MAX, u64::MAX);
+        let both = results("0..2", "0/1", None, [long, line(1, "b")]);
+        let sum = summary(&both);
+        assert_eq!((sum.cpu_ns, sum.stats.events), (u64::MAX, u64::MAX));
     }
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod explore;
 mod failures;
+mod files;
 mod interrupt;
 mod merge;
 mod output;
@@ -46,7 +47,7 @@ Examples:
 ///
 /// A run follows from its seed alone. Exit codes: 0 pass, 1 usage, 2 a safety property is broken,
 /// 3 a liveness property is broken, 4 a run is not deterministic, 5 the runs never met what they
-/// are meant to test, or the violation that a profile or a file expects is not seen, 130 interrupted
+/// are meant to test, or were none, or the violation that a profile or a file expects is not seen, 130 interrupted
 /// (Ctrl-C, or as a scheduler ends a process).
 #[derive(Debug, Parser)]
 #[command(name = "quorate-sim", version, after_help = EXAMPLES)]
@@ -81,7 +82,7 @@ pub(crate) struct RunArgs {
     /// Which share of the seeds is run: `I/N`, with I from 0 to N-1, runs every Nth from the Ith on;
     /// `slurm` and `kubernetes` read that from what a task of an array, or a pod of an indexed Job,
     /// has in its environment.
-    #[arg(long, value_name = "I/N", value_parser = shard::parse, default_value = "0/1", env = "QUORATE_SHARD")]
+    #[arg(long, value_name = "I/N", value_parser = shard::parse, default_value = "0/1", env = shard::VARIABLE)]
     shard: Shard,
     /// Begin no more seeds after this time, as 30s, 5m or 2h.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
@@ -96,7 +97,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) shape: Shape,
     /// Write a line for each thing that happens to this file, as JSON where it ends in .jsonl;
-    /// `-` for the standard output.
+    /// `-` for the standard output. Of one seed only.
     #[arg(long)]
     pub(crate) trace: Option<String>,
     /// Go on after a failure.
@@ -161,14 +162,14 @@ impl Shape {
 impl Cli {
     /// Does it, and gives the exit code.
     pub(crate) fn run(self) -> u8 {
-        match self.command {
+        output::code(match self.command {
             Command::Run(args) => batch::run(&args),
             Command::Plan(args) => plan(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Shrink(args) => shrink::run(&args),
             Command::Merge(args) => merge::run(&args),
             Command::Explore(args) => explore::run(&args),
-        }
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 //! What is told, and where.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, BufWriter, Write},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use quorate_sim::{
@@ -20,18 +22,57 @@ use serde_json::json;
 
 use super::{batch::Total, failures::Kept, shrink};
 
-/// Prints a line; whoever no longer listens, as `head` may not, misses it.
+/// What is looked for was not met: marks, seeds, or an expected violation.
+pub(super) const NOT_MET: u8 = 5;
+
+/// Prints a line.
 macro_rules! tell {
-    ($($text:tt)*) => {{
-        let mut out = std::io::stdout();
-        let _ = std::io::Write::write_fmt(&mut out, format_args!("{}\n", format_args!($($text)*)));
-    }};
+    ($($text:tt)*) => {
+        $crate::cli::output::print(format_args!("{}\n", format_args!($($text)*)))
+    };
 }
 pub(super) use tell;
 
+/// Whether something that was asked for could not be written.
+static IS_CUT: AtomicBool = AtomicBool::new(false);
+/// Whether the standard output takes no more.
+static IS_OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
+
 /// Prints text as it is.
 pub(super) fn put(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+    print(format_args!("{text}"));
+}
+
+/// Whoever no longer listens, as `head` may not, misses it. After the first that cannot be written
+/// for another reason, no more is.
+pub(super) fn print(text: fmt::Arguments<'_>) {
+    if IS_OUTPUT_LOST.load(Ordering::Relaxed) {
+        return;
+    }
+    let mut out = io::stdout().lock();
+    match out.write_fmt(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            IS_OUTPUT_LOST.store(true, Ordering::Relaxed);
+            cut(&format!("the standard output is cut short: {error}"));
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Says that something that was asked for cannot be written.
+pub(super) fn cut(what: &str) {
+    eprintln!("{what}");
+    IS_CUT.store(true, Ordering::Relaxed);
+}
+
+/// The exit code with what could not be written reckoned with.
+pub(super) fn code(code: u8) -> u8 {
+    reckoned(code, IS_CUT.load(Ordering::Relaxed))
+}
+
+fn reckoned(code: u8, is_cut: bool) -> u8 {
+    // A violation stands, whatever is lost of its telling.
+    if is_cut && matches!(code, 0 | NOT_MET) { 1 } else { code }
 }
 
 /// Says what is wrong with what was asked for, and gives the exit code.
@@ -64,8 +105,6 @@ pub(super) enum Trace {
     Output,
     File(BufWriter<File>),
     Json(BufWriter<File>),
-    /// What was to come cannot be written.
-    Cut,
 }
 
 impl Trace {
@@ -80,11 +119,7 @@ impl Trace {
         })
     }
 
-    /// Whether some could not be written, though somebody waited for it.
-    pub(super) fn is_cut(&self) -> bool {
-        matches!(self, Trace::Cut)
-    }
-
+    /// Writes records; after the first that cannot be written, no more.
     pub(super) fn write(&mut self, records: &[Record]) {
         let put = |out: &mut dyn Write| {
             records.iter().try_for_each(|record| writeln!(out, "{record}"))?;
@@ -98,19 +133,17 @@ impl Trace {
             out.flush()
         };
         let result = match self {
-            Trace::Nowhere | Trace::Cut => Ok(()),
+            Trace::Nowhere => Ok(()),
             Trace::Output => put(&mut io::stdout().lock()),
             Trace::File(file) => put(file),
             Trace::Json(file) => put_json(file),
         };
         if let Err(error) = result {
             // Whoever no longer listens, as `head` may not, has what they wanted.
-            *self = if error.kind() == io::ErrorKind::BrokenPipe {
-                Trace::Nowhere
-            } else {
-                eprintln!("the trace is cut short: {error}");
-                Trace::Cut
-            };
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                cut(&format!("the trace is cut short: {error}"));
+            }
+            *self = Trace::Nowhere;
         }
     }
 }
@@ -179,6 +212,11 @@ pub(super) fn summary(total: &Total, missing: &[Mark]) {
     self::missing(missing);
 }
 
+/// Tells that a batch without a seed has shown nothing.
+pub(super) fn nothing() {
+    tell!("no seed was run: that is no pass");
+}
+
 /// Tells which marks a batch should have reached.
 pub(super) fn missing(missing: &[Mark]) {
     if !missing.is_empty() {
@@ -209,7 +247,13 @@ pub(super) fn per_second(count: u64, nanos: u64) -> Option<u64> {
 }
 
 /// The same for programs.
-pub(super) fn json(total: &Total, missing: &[Mark], expected: Option<Expectation>, is_share: bool) {
+pub(super) fn json(
+    total: &Total,
+    missing: &[Mark],
+    expected: Option<Expectation>,
+    is_share: bool,
+    exit_code: u8,
+) {
     let stats = total.stats;
     let marks: serde_json::Map<String, serde_json::Value> =
         Mark::ALL.iter().map(|mark| (mark.to_string(), total.marks.count(*mark).into())).collect();
@@ -239,6 +283,7 @@ pub(super) fn json(total: &Total, missing: &[Mark], expected: Option<Expectation
         "expected_seeds": total.expected,
         "judged_by_merge": is_share,
         "failures": failures,
+        "exit_code": exit_code,
     });
     tell!("{value}");
 }
@@ -257,4 +302,16 @@ fn failure_json((report, kept): (&Report, &Kept)) -> serde_json::Value {
         "exit_code": report.exit_code(),
         "command": report.command(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_written_is_no_pass_and_hides_no_violation() {
+        let codes = [0, 1, 2, 3, 4, NOT_MET, 130];
+        assert_eq!(codes.map(|code| reckoned(code, true)), [1, 1, 2, 3, 4, 1, 130]);
+        assert_eq!(codes.map(|code| reckoned(code, false)), codes);
+    }
 }

@@ -16,7 +16,7 @@ use quorate_sim::{
 };
 use serde_json::json;
 
-use super::output;
+use super::{files, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,10 +26,7 @@ Examples:
   quorate-sim replay failures/swarm-42.toml --json        the same for programs
 
 Exit codes: 0 the run passes and was expected to, or shows what its profile expects, 1 the file cannot be read, 2 to 4 the violation
-as with `run`, 5 the file expects a violation and the run shows none.";
-
-/// The violation that a file expects is not seen any more.
-const NOT_SEEN: u8 = 5;
+as with `run`, 5 the file expects a violation and the run shows none, or another one.";
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -59,7 +56,18 @@ pub(super) fn read(path: &str) -> Result<Case, String> {
     file::read(&text).map_err(|error| format!("{path}: {error}"))
 }
 
+/// Whether what is to be written has places of its own.
+fn check(args: &ReplayArgs) -> Result<(), String> {
+    let (html, trace) = (args.html.as_deref(), args.trace.as_deref().map(Path::new));
+    files::named("--html", html)?;
+    let file = Some(Path::new(&args.file));
+    files::different(&[("FILE", file), ("--html", html), ("--trace", trace)])
+}
+
 pub(super) fn run(args: &ReplayArgs) -> u8 {
+    if let Err(error) = check(args) {
+        return output::usage(&error);
+    }
     let case = match read(&args.file) {
         Ok(case) => case,
         Err(error) => return output::usage(&error),
@@ -78,7 +86,7 @@ pub(super) fn run(args: &ReplayArgs) -> u8 {
         return output::usage(&no_page(path, &error));
     }
     let found = played.violation.as_ref().map(|violation| violation.property());
-    let code = exit_code(&case, &played);
+    let code = output::code(exit_code(&case, &played));
     if args.json {
         tell_json(&args.file, &case, &played, code);
         return code;
@@ -110,9 +118,10 @@ pub(super) fn run(args: &ReplayArgs) -> u8 {
 }
 
 /// Writes the page of a run that was played with a trace.
-pub(super) fn write_page(case: &Case, played: &Played, file: &str, page: &Path) -> io::Result<()> {
+pub(super) fn write_page(case: &Case, played: &Played, file: &str, path: &Path) -> io::Result<()> {
     let command = format!("quorate-sim replay {file} --trace -");
-    fs::write(page, report::html(case, played, file, &command))
+    let page = report::html(case, played, file, &command);
+    files::write_whole(path, |out| out.write_all(page.as_bytes()))
 }
 
 /// Why a page cannot be written.
@@ -122,9 +131,10 @@ pub(super) fn no_page(path: &Path, error: &io::Error) -> String {
 
 fn exit_code(case: &Case, played: &Played) -> u8 {
     match (&played.violation, case.expected) {
+        (Some(violation), Some(expected)) if violation.property() != expected => output::NOT_MET,
         (Some(violation), _) if case.profile.expects(violation) => 0,
         (Some(violation), _) => violation.exit_code(),
-        (None, Some(_)) => NOT_SEEN,
+        (None, Some(_)) => output::NOT_MET,
         (None, None) => 0,
     }
 }
@@ -161,11 +171,13 @@ mod tests {
             exit_code(&Case { expected, ..Case::new(recipe) }, played)
         };
         assert_eq!(code(None, &passed), 0);
-        assert_eq!(code(Some(Property::Liveness), &passed), NOT_SEEN);
-        assert_eq!(code(Some(Property::Liveness), &failed), 2);
+        assert_eq!(code(Some(Property::Liveness), &passed), output::NOT_MET);
+        assert_eq!(code(Some(Property::Liveness), &failed), output::NOT_MET);
+        assert_eq!(code(Some(Property::OneWrite), &failed), 2);
         assert_eq!(code(None, &failed), 2);
         let stale = Violation::StaleLeaseRead { node: 1, index: 2, committed: 3 };
         let stale = Played { violation: Some(stale), ..Played::default() };
         assert_eq!(code(Some(Property::LeaseRead), &stale), 0, "its profile is meant to show it");
+        assert_eq!(code(Some(Property::Liveness), &stale), output::NOT_MET, "but not its file");
     }
 }

@@ -7,9 +7,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
+    fs::File,
     io::{self, BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    ops::RangeInclusive,
+    path::Path,
 };
 
 use quorate_sim::{
@@ -21,10 +22,12 @@ use quorate_sim::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Shape, seeds::Seeds, shard::Shard};
+use super::{Shape, files, output, seeds::Seeds, shard::Shard};
 
 /// The format that is written and read.
 const FORMAT: u64 = 1;
+/// What a violation exits with.
+const CODES: RangeInclusive<u8> = 2..=4;
 
 /// One share of a batch: what one process was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -108,9 +111,12 @@ impl Line {
         !self.other_hashes.is_empty()
     }
 
-    /// One result for one seed: the lesser, and the names of all others.
+    /// One result for one seed: the lesser, but one with a violation before any without, and the names
+    /// of all others.
     fn join(self, other: Line) -> Line {
-        let rank = |line: &Line| (line.hash.clone(), line.cpu_ns, line.violation.clone());
+        let rank = |line: &Line| {
+            (line.violation.is_none(), line.hash.clone(), line.cpu_ns, line.violation.clone())
+        };
         let (mut kept, dropped) =
             if rank(&self) <= rank(&other) { (self, other) } else { (other, self) };
         kept.other_hashes.extend(dropped.other_hashes);
@@ -163,13 +169,12 @@ fn probe() -> String {
 /// lines behind.
 pub(super) struct Sink {
     file: Option<File>,
-    is_cut: bool,
 }
 
 impl Sink {
     /// Where nothing is asked for.
     pub(super) fn nowhere() -> Sink {
-        Sink { file: None, is_cut: false }
+        Sink { file: None }
     }
 
     /// Overwrites the file, if there is one: the same seeds give the same results.
@@ -179,7 +184,7 @@ impl Sink {
             format!("the results cannot be written to '{path}': {error}; name another file")
         };
         let file = File::create(path).map_err(told)?;
-        let mut sink = Sink { file: Some(file), is_cut: false };
+        let mut sink = Sink { file: Some(file) };
         sink.put(header).map_err(told)?;
         Ok(sink)
     }
@@ -187,23 +192,21 @@ impl Sink {
     /// Writes a line; after the first that cannot be written, no more.
     pub(super) fn write(&mut self, line: &Line) {
         if let Err(error) = self.put(line) {
-            eprintln!("the results are cut short: {error}");
+            output::cut(&format!("the results are cut short: {error}"));
             self.file = None;
-            self.is_cut = true;
         }
     }
 
-    /// Whether some could not be written.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut
-    }
-
     fn put(&mut self, value: &impl Serialize) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        let mut text = serde_json::to_string(value)?;
-        text.push('\n');
-        file.write_all(text.as_bytes())
+        self.file.as_mut().map_or(Ok(()), |file| put(file, value))
     }
+}
+
+/// A line of JSON, at once.
+fn put(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_string(value)?;
+    text.push('\n');
+    out.write_all(text.as_bytes())
 }
 
 /// The results of a batch, or of several that were joined.
@@ -248,6 +251,15 @@ impl Results {
                 line.version, line.profile
             ));
         }
+        if let Some(broken) = &line.violation
+            && !CODES.contains(&broken.exit_code)
+        {
+            let (low, high) = (CODES.start(), CODES.end());
+            return Err(format!(
+                "a violation with exit code {}: {low} to {high} are possible",
+                broken.exit_code
+            ));
+        }
         self.put(line);
         Ok(())
     }
@@ -276,32 +288,14 @@ impl Results {
     /// Writes them as a file that can be joined again. A file of this name is there as a whole or not
     /// at all, whatever ends the process.
     pub(super) fn write(&self, path: &Path) -> Result<(), String> {
-        if path.exists() && !path.is_file() {
-            // A pipe or a device cannot be put in place of another.
-            return self.write_to(path);
-        }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let written = self.write_to(&part).and_then(|()| {
-            fs::rename(&part, path).map_err(|error| {
-                format!("the results cannot be written to '{}': {error}", path.display())
-            })
+        let written = files::write_whole(path, |out| {
+            put(out, &self.header)?;
+            self.lines.values().try_for_each(|line| put(out, line))
         });
-        if written.is_err() {
-            let _ = fs::remove_file(&part);
-        }
-        written
-    }
-
-    fn write_to(&self, path: &Path) -> Result<(), String> {
-        let mut sink = Sink::open(path, &self.header)?;
-        for line in self.lines.values() {
-            sink.put(line).map_err(|error| {
-                format!("the results cannot be written to '{}': {error}", path.display())
-            })?;
-        }
-        Ok(())
+        written.map_err(|error| {
+            let path = path.display();
+            format!("the results cannot be written to '{path}': {error}; name another file")
+        })
     }
 }
 

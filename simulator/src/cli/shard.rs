@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// More shards than this are a mistake.
 const SHARDS_LIMIT: u64 = 1_000_000;
+/// The variable that stands for the argument.
+pub(super) const VARIABLE: &str = "QUORATE_SHARD";
+/// All seeds.
+const WHOLE: Shard = Shard { index: 0, of: 1 };
 /// What may be written.
 const FORMS: &str = "write I/N with I from 0 to N-1, slurm or kubernetes";
 
@@ -53,7 +57,7 @@ impl TryFrom<String> for Shard {
     }
 }
 
-/// The shard that an argument names.
+/// The shard that an argument names. A variable that is set to nothing names none.
 pub(super) fn parse(text: &str) -> Result<Shard, String> {
     parse_in(text, &|name| std::env::var(name).ok())
 }
@@ -62,6 +66,7 @@ type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 fn parse_in(text: &str, variables: Variables<'_>) -> Result<Shard, String> {
     match text {
+        "" if variables(VARIABLE).is_some_and(|text| text.is_empty()) => Ok(WHOLE),
         "slurm" => slurm(variables),
         "kubernetes" => kubernetes(variables),
         _ => split(text),
@@ -150,6 +155,7 @@ mod tests {
         for wrong in ["64/64", "0/0", "1", "a/2", "-1/2", "1/2/3", "", "0/9999999"] {
             assert!(with(wrong, &[]).is_err(), "{wrong}");
         }
+        assert_eq!(with("", &[("QUORATE_SHARD", "")]), Ok(WHOLE));
         assert!(with("2/2", &[]).unwrap_err().contains("count from 0"));
         assert!(with("2", &[]).unwrap_err().contains("I from 0 to N-1"));
     }

@@ -19,6 +19,7 @@ use quorate_sim::{
 use serde_json::json;
 
 use super::{
+    files,
     interrupt::{self, INTERRUPTED},
     output, replay,
 };
@@ -32,9 +33,6 @@ Examples:
 Without a budget that ends it, the result does not depend on the time or on --jobs.
 Exit codes: 0 done, 1 the file cannot be read or written, 5 the run of the file does not fail, 130
 interrupted, and the smallest case so far is written.";
-
-/// There is nothing to make smaller.
-const DOES_NOT_FAIL: u8 = 5;
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -65,6 +63,9 @@ pub(super) struct Result {
 }
 
 pub(super) fn run(args: &ShrinkArgs) -> u8 {
+    if let Err(error) = files::named("--output", args.output.as_deref()) {
+        return output::usage(&error);
+    }
     let case = match replay::read(&args.file) {
         Ok(case) => case,
         Err(error) => return output::usage(&error),
@@ -81,7 +82,7 @@ pub(super) fn run(args: &ShrinkArgs) -> u8 {
         Ok(Some(found)) => found,
         Ok(None) => {
             eprintln!("the run of {} does not fail: there is nothing to shrink", args.file);
-            return DOES_NOT_FAIL;
+            return output::NOT_MET;
         }
         Err(error) => return output::usage(&error),
     };
@@ -89,12 +90,15 @@ pub(super) fn run(args: &ShrinkArgs) -> u8 {
     if expected.is_some_and(|expected| expected != property) {
         eprintln!("the file expects another violation than the one that is shrunk: {property}");
     }
+    let code = if interrupt::flag().is_set() { INTERRUPTED } else { 0 };
     if args.json {
-        output::tell!("{}", json_of(&found))
+        let mut value = json_of(&found);
+        value["exit_code"] = code.into();
+        output::tell!("{value}")
     } else {
         tell(&found)
     }
-    if interrupt::flag().is_set() { INTERRUPTED } else { 0 }
+    code
 }
 
 /// Beside the file, under a name of its own.
@@ -126,7 +130,8 @@ pub(super) fn within(
     let cpu_nanos =
         process_cpu_nanos().zip(cpu_before).map(|(now, before)| now.saturating_sub(before));
     let Some(shrunk) = shrunk else { return Ok(None) };
-    fs::write(&path, file::write(&shrunk.case)).map_err(|error| {
+    let text = file::write(&shrunk.case);
+    files::write_whole(&path, |out| out.write_all(text.as_bytes())).map_err(|error| {
         format!("the smaller case cannot be written to '{}': {error}", path.display())
     })?;
     Ok(Some(Result { shrunk, took, cpu_nanos, path }))

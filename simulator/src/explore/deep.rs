@@ -47,7 +47,11 @@ pub(super) fn run(
                 let path = search.told(choices.collect());
                 return End::Broken { violation, path };
             }
-            Tried::Enough(end) => return end,
+            Tried::Enough(end) => {
+                // Nor is this one done with.
+                search.progress.waiting += 1;
+                return end;
+            }
         }
     }
     End::Exhausted

@@ -207,6 +207,8 @@ impl Search {
             while let Some((number, state)) = level.pop() {
                 self.progress.waiting = (level.len() + next.len()) as u64;
                 if let Some(end) = self.expand(number, &state, &mut next, watch) {
+                    // It is not done with this one.
+                    self.progress.waiting = (1 + level.len() + next.len()) as u64;
                     return end;
                 }
             }

@@ -4,11 +4,12 @@ use quorate_core::Nanos;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{Wrong, words::Word};
+use super::{Wrong, check, words::Word};
 use crate::{
     MAX_NODES,
     disk::Damage,
     plan::{Fault, MessageKind, Pattern, Planned, Split, Target, When, Wire, Wish},
+    profile::Settings,
 };
 
 mod wire;
@@ -299,15 +300,21 @@ impl RawFault {
     }
 
     /// The fault, with what is wrong about it.
-    pub(super) fn planned(&self) -> Result<Planned, Wrong> {
+    pub(super) fn planned(&self, settings: &Settings) -> Result<Planned, Wrong> {
         let at = self.kind.span();
-        let planned = self.read().map_err(|message| Wrong { at: at.clone(), message })?;
+        let planned = self.read().and_then(|planned| {
+            check::fault(planned.fault, settings)?;
+            Ok(planned)
+        });
+        let planned = planned.map_err(|message| Wrong { at: at.clone(), message })?;
         // Whatever the fault, written again, does not say is of no use in it.
         let own = RawFault::from(&planned).said();
         match self.said().into_iter().find(|name| !own.contains(name)) {
             None => Ok(planned),
             Some(name) => {
-                let message = format!("`{name}` does not belong to such a fault; it has {own:?}");
+                let own: Vec<String> = own.iter().map(|name| format!("`{name}`")).collect();
+                let own = own.join(", ");
+                let message = format!("`{name}` does not belong to such a fault; it has {own}");
                 Err(Wrong { at, message })
             }
         }

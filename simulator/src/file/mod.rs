@@ -33,6 +33,10 @@ pub const FORMAT: u64 = 1;
 /// The version of the simulator, which files name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Why else something that is needed may be missing.
+const OTHER_BUILD: &str =
+    concat!(", or the file is of another build of ", env!("CARGO_PKG_VERSION"));
+
 /// Why a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
@@ -179,15 +183,25 @@ pub fn read_for<S: System>(system: S, text: &str) -> Result<Case<S>, FileError> 
         let message = format!("a case of the system '{found}', but this one is '{}'", S::NAME);
         return Err(at_line(text, Wrong { at, message }));
     }
-    let raw: Raw<S::Operation> = toml::from_str(text).map_err(wrong)?;
-    case_of(system, raw).map_err(|wrong| at_line(text, wrong))
+    let raw: Raw<S::Operation> = toml::from_str(text).map_err(|error| {
+        // Builds of one version may differ in what they have.
+        let lacks = error.message().starts_with("missing field");
+        let more = if lacks { OTHER_BUILD } else { "" };
+        let at = error.span().unwrap_or(0..0);
+        at_line(text, Wrong { at, message: format!("{}{more}", error.message()) })
+    })?;
+    case_of(system, raw, text).map_err(|wrong| at_line(text, wrong))
 }
 
-fn case_of<S: System>(system: S, raw: Raw<S::Operation>) -> Result<Case<S>, Wrong> {
+fn case_of<S: System>(system: S, raw: Raw<S::Operation>, text: &str) -> Result<Case<S>, Wrong> {
     let at = raw.settings.span();
     let settings = raw.settings.into_inner();
-    check::settings(&settings).map_err(|message| Wrong { at, message })?;
-    let faults = raw.fault.iter().map(RawFault::planned).collect::<Result<_, Wrong>>()?;
+    check::settings(&settings).map_err(|refused| {
+        let at = place(text, &refused.name).unwrap_or(at);
+        Wrong { at, message: refused.message }
+    })?;
+    let faults = raw.fault.iter().map(|fault| fault.planned(&settings));
+    let faults = faults.collect::<Result<_, Wrong>>()?;
     let operations = match raw.operation {
         None => None,
         Some(list) => Some(operations_of(list, settings.workload.clients)?),
@@ -230,6 +244,14 @@ fn operations_of<O>(
         return Err(Wrong { at, message });
     }
     Ok(operations)
+}
+
+/// Where a setting stands; none where the name is not that of one.
+fn place(text: &str, name: &str) -> Option<Range<usize>> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let settings = document.get_ref().get("settings")?;
+    let value = name.split('.').try_fold(settings, |table, key| table.get_ref().get(key))?;
+    Some(value.span())
 }
 
 /// Line and column of a place in the text.

@@ -96,6 +96,72 @@ fn what_is_wrong_is_named_with_its_place_and_what_is_allowed() {
 }
 
 #[test]
+fn a_setting_out_of_its_range_is_named_with_its_line_as_files_have_it() {
+    let text = write(&case(1, Profile::Crashes));
+    let times = ["write-time", "write-spread", "apply-spread", "delay", "spread", "think", "pace"];
+    let long = times.into_iter().chain(["gather", "patience"]).map(|name| (name, "\"100s\""));
+    let others = [
+        ("patience", "\"0s\""),
+        ("fault-time", "\"3600000s\""),
+        ("rest", "\"3600000s\""),
+        ("write-stall-limit", "\"1ns\""),
+        ("max-apply-bytes", "0"),
+        ("padding-bytes", "1000001"),
+    ];
+    for (name, value) in long.chain(others) {
+        let begin = format!("{name} = ");
+        let number = text.lines().position(|line| line.starts_with(&begin)).expect(name);
+        let mut lines: Vec<&str> = text.lines().collect();
+        let line = format!("{begin}{value}");
+        lines[number] = &line;
+        let said = read(&lines.join("\n")).unwrap_err().to_string();
+        let (place, is) = (format!("line {}, column ", number + 1), value.replace('"', ""));
+        let sentence = format!("{name} is {is}: ");
+        assert!(said.starts_with(&place) && said.contains(&sentence), "{said}");
+        assert!(said.ends_with(" are possible") && !said.contains('_'), "{said}");
+    }
+}
+
+#[test]
+fn links_and_disks_that_leave_no_time_for_an_election_are_refused() {
+    let mut case = case(1, Profile::Calm);
+    let settings = &mut case.settings;
+    settings.election_timeout = 100_000_000;
+    settings.workload.patience = 100_000_000;
+    (settings.write_time, settings.link.delay) = (20_000_000, 20_000_000);
+    let said = read(&write(&case)).unwrap_err().to_string();
+    assert!(said.contains("together is 4") && said.contains("0s to 25ms are possible"), "{said}");
+}
+
+#[test]
+fn what_is_missing_may_be_of_another_build() {
+    let said = complaint("scenes = ", "# scenes = ");
+    let end = format!("missing field `scenes`, or the file is of another build of {VERSION}");
+    assert!(said.starts_with("line ") && said.ends_with(&end), "{said}");
+}
+
+#[test]
+fn a_fault_that_no_group_comes_back_from_is_refused() {
+    let kinds = Kinds::of(&[MessageKind::VoteRequest]);
+    let hour = 3_600 * SECOND;
+    for (fault, sentence) in [
+        (Fault::Drift { ppm: i64::MAX }, "-999999 to 10000000 are possible"),
+        (Fault::Drift { ppm: -1_000_000 }, "ppm is -1000000: "),
+        (Fault::Lossy { drop_ppm: 1_000_001 }, "drop-ppm is 1000001: 0 to 1000000 are possible"),
+        (Fault::Wire(Wire::Corrupt { ppm: 1_000_001 }), "corrupt-ppm is 1000001: 0 to 1000000"),
+        (Fault::Slow { by: hour }, "by is 3600s: 0s to "),
+        (Fault::SlowSteps { by: hour }, "by is 3600s: 0s to "),
+        (Fault::Wire(Wire::Lag { by: hour, kinds }), "by is 3600s: 0s to "),
+    ] {
+        let said = read(&write(&with_faults([(When::At(7), fault)]))).unwrap_err().to_string();
+        assert!(said.starts_with("line ") && said.contains(sentence), "{said}");
+    }
+    let alien = complaint("kind = \"kill\"", "kind = \"message-hold\"\nshuffled = true\nto = 3");
+    assert!(alien.ends_with("it has `at`, `shuffled`") || alien.contains("`shuffled`"), "{alien}");
+    assert!(!alien.contains('['), "{alien}");
+}
+
+#[test]
 fn operations_of_nobody_and_out_of_order_are_refused() {
     let with = |client, numbers: [u64; 2]| {
         let one = |number| PlannedOperation {

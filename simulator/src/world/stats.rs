@@ -38,16 +38,16 @@ pub struct Stats {
 impl Stats {
     /// Adds another run's.
     pub fn merge(&mut self, other: &Stats) {
-        self.simulated += other.simulated;
-        self.events += other.events;
-        self.messages += other.messages;
-        self.restarts += other.restarts;
-        self.elections += other.elections;
-        self.commits += other.commits;
-        self.faults += other.faults;
-        self.operations += other.operations;
-        self.answered += other.answered;
-        self.searches_given_up += other.searches_given_up;
+        self.simulated = self.simulated.saturating_add(other.simulated);
+        self.events = self.events.saturating_add(other.events);
+        self.messages = self.messages.saturating_add(other.messages);
+        self.restarts = self.restarts.saturating_add(other.restarts);
+        self.elections = self.elections.saturating_add(other.elections);
+        self.commits = self.commits.saturating_add(other.commits);
+        self.faults = self.faults.saturating_add(other.faults);
+        self.operations = self.operations.saturating_add(other.operations);
+        self.answered = self.answered.saturating_add(other.answered);
+        self.searches_given_up = self.searches_given_up.saturating_add(other.searches_given_up);
     }
 }
 

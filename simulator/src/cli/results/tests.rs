@@ -63,6 +63,25 @@ fn two_results_of_one_seed_are_kept_and_equal_ones_count_once() {
 }
 
 #[test]
+fn a_violation_is_never_dropped_for_a_pass() {
+    let ran = |line| results("0..1", "0/1", None, [line]);
+    // The one that passed took less time, and has the lesser hash or the same.
+    for hash in ["0", "!"] {
+        let failed = Line { cpu_ns: 9, ..broken(0, 2) };
+        let both = ran(line(0, hash)).join(ran(failed.clone())).unwrap();
+        assert_eq!(both.lines[&0].violation, failed.violation);
+    }
+}
+
+#[test]
+fn an_exit_code_that_no_violation_has_is_refused() {
+    for code in [0, 1, 5, 130] {
+        let error = parse(&text(&results("0..1", "0/1", None, [broken(0, code)]))).unwrap_err();
+        assert!(error.contains("line 2: a violation with exit code"), "{error}");
+    }
+}
+
+#[test]
 fn a_damaged_line_is_named_with_its_file_and_number() {
     let whole = text(&results("0..3", "0/1", None, [line(0, "a"), line(1, "b")]));
     assert!(parse(&whole).is_ok());
