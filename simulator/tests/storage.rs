@@ -113,6 +113,21 @@ fn whoever_gets_a_damaged_snapshot_refuses_it_and_its_sender_is_replaced() {
     }
 }
 
+/// Every part is a message, and the network repeats one in ten.
+#[test]
+fn a_snapshot_whose_parts_come_twice_is_sent_once() {
+    let mut parts = 0;
+    for seed in 1..=8 {
+        let damaged = (1_000, Fault::DamagedMachine, Target::Node(1));
+        let mut case = calm(&[damaged, (1_500, damaged.1, Target::Node(2))], seed);
+        (case.seed, case.settings.part_bytes) = (seed, 256);
+        (case.settings.workload.keys, case.settings.workload.padding_bytes) = (16, 2_000);
+        (case.settings.link.duplicate_ppm, case.settings.link.in_order) = (100_000, true);
+        parts += passed(&case).marks.count(Mark::SnapshotPart);
+    }
+    assert!(parts > 500, "{parts}");
+}
+
 #[test]
 fn a_full_disk_takes_writes_again_once_there_is_room() {
     let full = Fault::FullDisk { left: 100 };

@@ -11,6 +11,7 @@ pub mod members;
 pub mod read;
 pub mod rules;
 pub mod step;
+pub mod storm;
 pub mod timer;
 pub mod votes;
 
@@ -43,6 +44,8 @@ pub struct Oracles {
     pub read: read::Floors,
     /// What single steps must do.
     pub rules: rules::Rules,
+    /// Whether there is a reason for what is said.
+    pub storms: storm::Storms,
 }
 
 impl Oracles {
@@ -55,6 +58,7 @@ impl Oracles {
             machine: machine::Machines::new(nodes),
             read: read::Floors::default(),
             rules: rules::Rules::new(nodes),
+            storms: storm::Storms::default(),
         }
     }
 

@@ -120,6 +120,8 @@ properties! {
     JointLeft = "joint-left",
     /// Messages, and what is under way, keep within their limits.
     WithinLimits = "within-limits",
+    /// The group says no more than time, clients and what is new to a node give reasons for.
+    NoStorm = "no-storm",
     /// What the simulated system's own oracle says.
     Model = "model",
     /// The core's own invariants hold.

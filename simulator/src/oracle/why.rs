@@ -154,6 +154,12 @@ impl Property {
                 "A member that is lost on the way from one configuration to the next was never \
                  removed by anybody, and gets no entry any more."
             }
+            Property::NoStorm => {
+                "A message that is sent twice may be answered twice. Where an answer leads to \
+                 another question whatever was known before, the number of messages grows by itself \
+                 until nothing else gets through: each must be for something that has passed or \
+                 that is new."
+            }
             Property::WithinLimits => {
                 "What has no bound grows with a slow peer until the leader's memory is gone."
             }

@@ -208,6 +208,7 @@ impl<S: System> World<S> {
         let lease = is_read && pending.lease;
         let taken = Request { client: number, operation, node: to, committed, step, lease };
         self.requests.insert(request, taken);
+        self.oracles.storms.reason(1);
         self.hash = crate::hash::mix(self.hash, request);
         if is_read {
             return self.read(to, request, lease);

@@ -66,6 +66,7 @@ impl<S: System> World<S> {
         let at = number as usize;
         let node = &mut self.nodes[at];
         node.lives += 1;
+        self.oracles.storms.reason(1);
         self.oracles.machine.restart(number);
         let opened = store::open(&node.disk, node.id, &self.settings);
         if node.disk.has_stopped() {
@@ -299,6 +300,7 @@ impl<S: System> World<S> {
         if running.driver.deadline().is_some_and(|deadline| deadline <= time) {
             Trace::told(&mut self.trace, |trace| trace.timer(number));
             running.driver.tick(time);
+            self.oracles.storms.reason(1);
             self.judge(number, Heard::Tick, time)?;
             self.note(4, number, &[]);
             return self.pump(number);

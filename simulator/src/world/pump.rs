@@ -293,6 +293,7 @@ impl<S: System> World<S> {
                 self.marks.reach(Mark::ConflictTruncation);
             }
             self.oracles.write(number, write)?;
+            self.oracles.storms.reason(write.entries.len());
         }
         let held = self.oracles.durable[number as usize].hard_state();
         let saves_term = is_of_new_term(held, job.writes());

@@ -203,13 +203,21 @@ impl<S: System> World<S> {
         let Some(mut has) = self.kept(to, begun)? else { return Ok(()) };
         let is_resumed = offset == 0 && bytes.is_empty() && (1..id.len).contains(&has);
         self.marks.add(Mark::SnapshotResumed, u64::from(is_resumed));
-        if offset == has && !bytes.is_empty() {
+        let moves_on = offset == has && !bytes.is_empty();
+        self.observe(Pattern::Received(MessageKind::SnapshotPart), to);
+        // What came twice has been answered. Answered twice, it would lead to the next part twice,
+        // and what the network repeats would multiply with every part (RFC 1123 §4.2.3.1).
+        if !moves_on && !bytes.is_empty() {
+            return Ok(());
+        }
+        if moves_on {
             let Some(life) = &mut self.nodes[to as usize].life else { return Ok(()) };
             let written = life.store.snapshot_write(id, offset, &bytes);
             if self.kept(to, written)?.is_none() {
                 return Ok(());
             }
             has += bytes.len() as u64;
+            self.oracles.storms.reason(1);
             self.marks.reach(Mark::SnapshotPart);
             self.observe(Pattern::SnapshotPart, to);
         }
@@ -220,7 +228,6 @@ impl<S: System> World<S> {
         let (kind, term) = (MessageKind::SnapshotAnswer, offer.term);
         let have = Have { offer, offset: has };
         let event = Event::Have { have: have.clone() };
-        self.observe(Pattern::Received(MessageKind::SnapshotPart), to);
         self.carry(kind, term, (to, from), &has.to_le_bytes(), event, || have.spoken())
     }
 

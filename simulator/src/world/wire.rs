@@ -116,6 +116,8 @@ impl<S: System> World<S> {
         fate: Fate,
         bytes: &[u8],
     ) -> Result<[Option<Nanos>; 2], Violation> {
+        let nodes = self.settings.all_nodes();
+        self.oracles.storms.sends(from, nodes, self.now)?;
         let Some(how) = fate.corruption else { return Ok(fate.arrivals) };
         self.corrupted(from, bytes, how)?;
         Ok([None, None])
@@ -186,6 +188,7 @@ impl<S: System> World<S> {
             if self.nodes[sent.link.1 as usize].life.is_none() {
                 continue;
             }
+            self.oracles.storms.reason(1);
             self.marks.reach(Mark::MessageReplayed);
             self.marks.add(Mark::OldTermReplayed, u64::from(is_of_old_term));
             self.marks.add(Mark::ReplayedAcrossRestart, u64::from(is_of_old_life));
