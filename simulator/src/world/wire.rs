@@ -117,7 +117,7 @@ impl<S: System> World<S> {
         bytes: &[u8],
     ) -> Result<[Option<Nanos>; 2], Violation> {
         let nodes = self.settings.all_nodes();
-        self.oracles.storms.sends(from, nodes, self.now)?;
+        self.oracles.storms.sends(from, nodes)?;
         let Some(how) = fate.corruption else { return Ok(fate.arrivals) };
         self.corrupted(from, bytes, how)?;
         Ok([None, None])
