@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use quorate_core::{Configuration, Index, LogId, Payload, SnapshotMeta, Term};
 
 use super::Violation;
-use crate::hash::{mix, mix_bytes};
+use crate::hash::{digest, mix};
 
 /// One place of a log: the entry's term, and a hash of it and all before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Slot {
                 let all = members.voters().iter().chain(members.outgoing()).chain(learners);
                 all.fold(counted, |hash, id| mix(hash, id.get()))
             }
-            Payload::Command(command) => mix_bytes(mix(start, 3), command),
+            Payload::Command(command) => mix(mix(start, 3), digest(command)),
         };
         Slot { term, chain }
     }
