@@ -1,7 +1,7 @@
 //! What becomes of bytes that were synced: they rot, cannot be read, or were never where they should
 //! be. Whoever reads them learns of it by a checksum or by an error, or the log has failed.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,9 +84,12 @@ impl Inode {
         match damage {
             Damage::Bit => {
                 let bit = chance.below(8 * range.len() as u64);
-                self.durable[range.start + bit as usize / 8] ^= 1 << (bit % 8);
+                let byte = range.start + bit as usize / 8;
+                Arc::make_mut(&mut self.durable)[byte] ^= 1 << (bit % 8);
             }
-            Damage::Sector => scramble(&mut self.durable[range.clone()], chance),
+            Damage::Sector => {
+                scramble(&mut Arc::make_mut(&mut self.durable)[range.clone()], chance);
+            }
             Damage::Latent => {
                 self.unreadable.insert(sector);
                 return;
@@ -97,7 +100,7 @@ impl Inode {
         if is_cached || self.cached.len() < range.end {
             self.hides_damage = true;
         } else {
-            self.cached[range.clone()].copy_from_slice(&self.durable[range]);
+            Arc::make_mut(&mut self.cached)[range.clone()].copy_from_slice(&self.durable[range]);
         }
     }
 
@@ -140,7 +143,7 @@ impl Inode {
         let Some(astray) = self.astray.take_if(|astray| astray.is_followed) else { return false };
         let places = [Some((astray.range.start, astray.before)), astray.landed];
         for (at, bytes) in places.into_iter().flatten() {
-            for image in [&mut self.durable, &mut self.cached] {
+            for image in [&mut self.durable, &mut self.cached].map(Arc::make_mut) {
                 let start = (at as usize).min(image.len());
                 let end = (start + bytes.len()).min(image.len());
                 image[start..end].copy_from_slice(&bytes[..end - start]);

@@ -1,6 +1,6 @@
 //! One file's contents: as the process sees them, and as they survive a power loss.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use super::{SECTOR_BYTES, damage::Astray};
 use crate::choices::Chance;
@@ -17,8 +17,9 @@ pub(super) struct Loss {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inode {
-    pub(super) cached: Vec<u8>,
-    pub(super) durable: Vec<u8>,
+    /// Shared with copies of the disk until either changes, as is what is durable.
+    pub(super) cached: Arc<Vec<u8>>,
+    pub(super) durable: Arc<Vec<u8>>,
     /// Sectors written since the last sync, in the order of the writes; they may overlap.
     dirty: Vec<Range<u64>>,
     /// What sectors held that were written again before a sync.
@@ -66,14 +67,14 @@ impl Inode {
         self.follow(offset);
         let touched = sectors(offset, data.len());
         self.save_older(&touched);
-        put(&mut self.cached, offset as usize, data);
+        put(Arc::make_mut(&mut self.cached), offset as usize, data);
         self.dirty.push(touched);
     }
 
     /// Cuts the file; whether that survives a power loss is open until the next sync.
     pub(super) fn trim(&mut self, len: u64) {
         if len < self.len() {
-            self.cached.truncate(len as usize);
+            truncate(&mut self.cached, len as usize);
             self.cut = Some(self.cut.map_or(len, |cut| cut.min(len)));
             let end = len.div_ceil(SECTOR_BYTES as u64);
             self.dirty.retain_mut(|range| {
@@ -109,13 +110,13 @@ impl Inode {
         let mut synced = 0;
         self.left_behind = false;
         if let Some(cut) = self.cut.take() {
-            self.durable.truncate(cut as usize);
+            truncate(&mut self.durable, cut as usize);
         }
         for range in std::mem::take(&mut self.dirty) {
             synced += range.end - range.start;
             let start = range.start as usize * SECTOR_BYTES;
             let end = (range.end as usize * SECTOR_BYTES).min(self.cached.len());
-            put(&mut self.durable, start, &self.cached[start..end]);
+            put(Arc::make_mut(&mut self.durable), start, &self.cached[start..end]);
         }
         self.older.clear();
         synced
@@ -132,7 +133,7 @@ impl Inode {
     pub(super) fn fail_sync(&mut self, chance: &mut Chance) {
         for sector in self.dirty_sectors() {
             if chance.below(2) == 0 {
-                copy_sector(&self.cached, &mut self.durable, sector);
+                copy_sector(&self.cached, Arc::make_mut(&mut self.durable), sector);
             } else {
                 self.stale.push(sector);
             }
@@ -150,8 +151,9 @@ impl Inode {
                 let len = self.cached.len();
                 let start = sector as usize * SECTOR_BYTES;
                 let end = (start + SECTOR_BYTES).min(len);
-                self.cached[start..end].fill(0);
-                copy_within(&self.durable, &mut self.cached, sector);
+                let cached = Arc::make_mut(&mut self.cached);
+                cached[start..end].fill(0);
+                copy_within(&self.durable, cached, sector);
                 dropped += 1;
             }
         }
@@ -171,7 +173,7 @@ impl Inode {
         }
         // Zero keeps what the process last saw.
         if let Some(cut) = self.cut.take().filter(|_| chance.below(2) == 0) {
-            self.durable.truncate(cut as usize);
+            truncate(&mut self.durable, cut as usize);
         }
         let dirty = self.dirty_sectors();
         // All kept, all lost, a beginning kept, or each sector by itself.
@@ -186,7 +188,7 @@ impl Inode {
                 _ => chance.below(2) == 0,
             };
             if keep {
-                copy_sector(&self.cached, &mut self.durable, sector);
+                copy_sector(&self.cached, Arc::make_mut(&mut self.durable), sector);
                 loss.kept += 1;
             } else {
                 loss.lost += 1;
@@ -194,11 +196,11 @@ impl Inode {
             }
         }
         if grown > self.durable.len() && chance.below(2) == 1 {
-            self.durable.resize(grown, 0);
+            Arc::make_mut(&mut self.durable).resize(grown, 0);
         }
         self.older.clear();
         self.stale.clear();
-        self.cached.clone_from(&self.durable);
+        self.cached = self.durable.clone();
         loss
     }
 
@@ -206,7 +208,7 @@ impl Inode {
     fn forget_clean(&mut self) {
         for sector in 0..sectors(0, self.cached.len()).end {
             if !self.is_dirty_at(sector) {
-                copy_within(&self.durable, &mut self.cached, sector);
+                copy_within(&self.durable, Arc::<Vec<u8>>::make_mut(&mut self.cached), sector);
             }
         }
     }
@@ -219,8 +221,16 @@ impl Inode {
             return false;
         };
         let start = sector as usize * SECTOR_BYTES;
-        put(&mut self.durable, start, bytes);
+        put(Arc::make_mut(&mut self.durable), start, bytes);
         true
+    }
+}
+
+/// Cuts what may be shared, without a copy of what goes.
+fn truncate(bytes: &mut Arc<Vec<u8>>, len: usize) {
+    match Arc::get_mut(bytes) {
+        Some(own) => own.truncate(len),
+        None => *bytes = Arc::new(bytes[..len.min(bytes.len())].to_vec()),
     }
 }
 

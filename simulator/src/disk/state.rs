@@ -109,6 +109,10 @@ fn not_found(name: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("no file {name}"))
 }
 
+fn no_inode() -> io::Error {
+    not_found("behind this handle")
+}
+
 impl State {
     pub(super) fn arm_stop(&mut self, after: u64, chance: u64) {
         self.stop = Some(Armed { after, chance });
@@ -296,7 +300,7 @@ impl State {
     }
 
     fn inode(&mut self, inode: u64) -> io::Result<&mut Inode> {
-        self.inodes.get_mut(&inode).ok_or_else(|| not_found("behind this handle"))
+        self.inodes.get_mut(&inode).ok_or_else(no_inode)
     }
 
     pub(super) fn file_len(&mut self, inode: u64, life: u64) -> io::Result<u64> {
@@ -312,14 +316,15 @@ impl State {
         offset: u64,
     ) -> io::Result<()> {
         self.alive(life)?;
-        let is_unreadable = self.inode(inode)?.is_unreadable(offset, buffer.len());
+        let file = self.inodes.get(&inode).ok_or_else(no_inode)?;
+        let is_unreadable = file.is_unreadable(offset, buffer.len());
         if is_unreadable || Armed::count_down(&mut self.read_failure).is_some() {
             self.counters.failed_reads += 1;
             self.failed = true;
             return Err(failed());
         }
         let end = || io::Error::new(io::ErrorKind::UnexpectedEof, "read beyond the file's end");
-        self.inode(inode)?.read(buffer, offset).ok_or_else(end)
+        file.read(buffer, offset).ok_or_else(end)
     }
 
     pub(super) fn write(

@@ -107,25 +107,26 @@ impl Mirror {
 
     /// Takes note of a write that is handed to the disk; gives the places of its entries. Where a
     /// snapshot takes the place of the log, it stands for what is `committed`.
-    pub fn begin(
-        &mut self,
+    pub fn begin<'a>(
+        &'a mut self,
         write: &Write,
         committed: &[Slot],
-    ) -> impl Iterator<Item = (Index, Slot)> + use<> {
-        let mut chain = self.chain_before(write.truncate_from);
-        let slots = slots(&write.entries, &mut chain);
+    ) -> impl Iterator<Item = (Index, Slot)> + use<'a> {
+        let before = self.chain_before(write.truncate_from);
+        let slots: Vec<Slot> = slots(before, &write.entries).collect();
         let from = write.truncate_from;
         let replaces = write.discard_through >= from + slots.len() as u64;
         let through = (write.discard_through as usize).min(committed.len());
         self.pending.push(Pending {
             hard_state: write.hard_state,
             from,
-            slots: slots.clone(),
+            slots,
             snapshot: write.snapshot.as_ref().map(|meta| meta.last),
             discard_through: write.discard_through,
             whole: replaces.then(|| committed[..through].to_vec()),
         });
-        (from..).zip(slots)
+        let begun = self.pending.last().map(|begun| &begun.slots[..]).unwrap_or_default();
+        (from..).zip(begun.iter().copied())
     }
 
     /// All that was handed to the disk is durable.
@@ -160,41 +161,56 @@ impl Mirror {
         entries: &Entries,
     ) -> Result<Untold, Violation> {
         let expected = self.describe();
-        let found = recovered.found.as_ref().map(|found| found.hard_state);
-        let base = recovered.found.as_ref().map_or(LogId::ZERO, |found| found.log.base());
-        let snapshot = recovered.found.as_ref().and_then(|found| found.snapshot.as_ref());
-        let snapshot = snapshot.map(|meta| meta.last);
         let mut pending = std::mem::take(&mut self.pending).into_iter();
         let mut kept = 0;
-        loop {
-            let held = self.exists.then_some(self.hard_state);
-            let is_base =
-                (self.base, self.term_at(base.index).unwrap_or(0)) == (base.index, base.term);
-            let head = is_base && self.snapshot == snapshot;
-            if held == found && head && self.ends_like(base.index, entries) {
-                return Ok(Untold { kept, lost: pending.len() as u64 });
-            }
-            match pending.next() {
-                Some(write) => {
-                    self.apply(write);
-                    kept += 1;
-                }
-                None => {
-                    let last = entries.last().unwrap_or(base);
-                    let found =
-                        format!("{found:?} and {base:?} to {last:?}, snapshot {snapshot:?}");
-                    return Err(Violation::Recovered { node, found, expected });
-                }
-            }
+        while !self.is(recovered, entries) {
+            let Some(write) = pending.next() else {
+                return Err(Violation::Recovered {
+                    node,
+                    found: told(recovered, entries),
+                    expected,
+                });
+            };
+            self.apply(write);
+            kept += 1;
         }
+        Ok(Untold { kept, lost: pending.len() as u64 })
+    }
+
+    /// Judges what the store gives back from a copy of the disk while no write is under way: just
+    /// this.
+    ///
+    /// # Errors
+    /// Where it gives back anything else.
+    pub fn probe(
+        &self,
+        node: u64,
+        recovered: &Recovered,
+        entries: &Entries,
+    ) -> Result<(), Violation> {
+        if self.is(recovered, entries) {
+            return Ok(());
+        }
+        let (found, expected) = (told(recovered, entries), self.describe());
+        Err(Violation::Recovered { node, found, expected })
+    }
+
+    /// Whether a store that gives this back holds what is durable, no less and no more.
+    fn is(&self, recovered: &Recovered, entries: &Entries) -> bool {
+        let (hard_state, base, snapshot) = head(recovered);
+        let held = self.exists.then_some(self.hard_state);
+        let is_base = (self.base, self.term_at(base.index).unwrap_or(0)) == (base.index, base.term);
+        let is_head = held == hard_state && is_base && self.snapshot == snapshot;
+        is_head && self.ends_like(base.index, entries)
     }
 
     /// Whether these entries follow `base` to the end of the log.
     fn ends_like(&self, base: Index, entries: &Entries) -> bool {
-        let mut chain = self.slot_at(base).map_or(0, |slot| slot.chain);
-        let slots = slots(entries, &mut chain);
-        let is_end = base + slots.len() as u64 == self.last_index();
-        is_end && slots.last().is_none_or(|last| self.log.last() == Some(last))
+        if base + entries.len() != self.last_index() {
+            return false;
+        }
+        let before = self.slot_at(base).map_or(0, |slot| slot.chain);
+        slots(before, entries).last().is_none_or(|last| self.log.last() == Some(&last))
     }
 
     fn describe(&self) -> String {
@@ -276,11 +292,24 @@ impl Mirror {
     }
 }
 
-fn slots(entries: &Entries, chain: &mut u64) -> Vec<Slot> {
-    let slot = |entry: quorate_core::EntryRef<'_>| {
+/// Hard state, where the log begins, and snapshot.
+fn head(recovered: &Recovered) -> (Option<HardState>, LogId, Option<LogId>) {
+    let Some(found) = &recovered.found else { return (None, LogId::ZERO, None) };
+    let snapshot = found.snapshot.as_ref().map(|meta| meta.last);
+    (Some(found.hard_state), found.log.base(), snapshot)
+}
+
+fn told(recovered: &Recovered, entries: &Entries) -> String {
+    let (hard_state, base, snapshot) = head(recovered);
+    let last = entries.last().unwrap_or(base);
+    format!("{hard_state:?} and {base:?} to {last:?}, snapshot {snapshot:?}")
+}
+
+/// The slots of entries that follow one whose chain is `before`.
+fn slots(before: u64, entries: &Entries) -> impl Iterator<Item = Slot> {
+    entries.iter().scan(before, |chain, entry| {
         let slot = Slot::after(*chain, entry.log_id.term, entry.payload);
         *chain = slot.chain;
-        slot
-    };
-    entries.iter().map(slot).collect()
+        Some(slot)
+    })
 }

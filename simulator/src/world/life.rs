@@ -37,7 +37,7 @@ pub(super) fn probe(
         .map_err(|error| failed(error.to_string()))?;
     let entries =
         store::read_all(&mut store, &recovered).map_err(|error| failed(error.to_string()))?;
-    mirror.clone().recover(number, &recovered, &entries).map(|_| ())
+    mirror.probe(number, &recovered, &entries)
 }
 
 /// The core starts with what the disk held; but a group of one may campaign at once.
