@@ -13,7 +13,7 @@ use crate::{
     choices::{Choices, Stream},
     clock::Clock,
     disk::SimDisk,
-    oracle::{Violation, durable::Mirror, election::View},
+    oracle::{Oracles, Violation, durable::Mirror, election::View},
     profile::{SECOND, Settings},
     store::Store,
     system::{Change, KvSystem, ResponseOf, System, hash_of},
@@ -165,18 +165,27 @@ impl<S: System> Node<S> {
     }
 }
 
-/// The state machine, with a hash of each answer and of the state behind it, shown to its oracle.
+/// The state machine, with each entry, its answer and the state behind it shown to the oracles.
 pub struct Judged<'a, S: System> {
     /// Whose.
     pub node: u64,
     /// The machine.
     pub machine: &'a mut S::Machine,
-    /// The oracle.
+    /// The machine's own oracle.
     pub system: &'a mut S,
-    /// A hash for each entry applied.
-    pub answers: Vec<u64>,
-    /// The first thing that the oracle found wrong.
+    /// Those of Raft.
+    pub oracles: &'a mut Oracles,
+    /// The first thing that an oracle found wrong.
     pub broken: Option<Violation>,
+}
+
+impl<S: System> Judged<'_, S> {
+    fn judge(&mut self, entry: EntryRef<'_>, response: &ResponseOf<S>) -> Result<(), Violation> {
+        let answer = hash_of(self.system, response, self.machine);
+        let Oracles { machine, log, .. } = &mut *self.oracles;
+        machine.applied(self.node, entry, answer, log)?;
+        self.system.changed(self.node, &Change::Entry { entry, response }, self.machine)
+    }
 }
 
 impl<S: System> StateMachine for Judged<'_, S> {
@@ -184,10 +193,8 @@ impl<S: System> StateMachine for Judged<'_, S> {
 
     fn apply_entry(&mut self, entry: EntryRef<'_>) -> Self::Response {
         let response = self.machine.apply_entry(entry);
-        self.answers.push(hash_of(self.system, &response, self.machine));
         if self.broken.is_none() {
-            let change = Change::Entry { entry, response: &response };
-            self.broken = self.system.changed(self.node, &change, self.machine).err();
+            self.broken = self.judge(entry, &response).err();
         }
         response
     }

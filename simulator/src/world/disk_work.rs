@@ -1,6 +1,5 @@
 //! Completions of what a node's disk and state machine were given to do.
 
-use quorate_core::Entries;
 use quorate_driver::{ApplyJob, LogStore};
 
 use super::{Event, World, life::probe};
@@ -95,24 +94,20 @@ impl<S: System> World<S> {
         let time = node.clock.read(self.now);
         let Some(running) = &mut node.life else { return Ok(()) };
         let Some(job) = running.applying.take() else { return Ok(()) };
-        let (entries, install) = match &job {
-            ApplyJob::Entries(job) => (job.entries().clone(), None),
-            ApplyJob::Install(job) => (Entries::new(), Some(job.meta().last)),
+        let (first, last, install) = match &job {
+            ApplyJob::Entries(job) => (job.entries().first(), job.entries().last(), None),
+            ApplyJob::Install(job) => (None, None, Some(job.meta().last)),
         };
         let mut judged = Judged {
             node: number,
             machine: &mut running.machine,
             system: &mut self.system,
-            answers: Vec::new(),
+            oracles: &mut self.oracles,
             broken: None,
         };
         let done = job.run(&mut running.store, &mut judged);
-        let Judged { answers, broken, .. } = judged;
-        let (first, last) = (entries.first(), entries.last());
+        let broken = judged.broken;
         Trace::told(&mut self.trace, |trace| trace.applies(number, first, last, install));
-        for (entry, answer) in entries.iter().zip(answers) {
-            self.oracles.machine.applied(number, entry, answer, &self.oracles.log)?;
-        }
         broken.map_or(Ok(()), Err)?;
         let before = running.driver.applied();
         running.driver.apply_done(done, time);
