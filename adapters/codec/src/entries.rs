@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use quorate_core::{Entries, LogId, Payload, Term};
+use quorate_core::{Commands, Entries, LogId, Payload, Term};
 
 use crate::{
     DecodeError,
@@ -85,11 +85,17 @@ pub(crate) fn entries(reader: &mut Reader) -> Result<Entries, DecodeError> {
         if count == 0 || count > limit {
             return Err(DecodeError::Range { what: "length of a run", found: count, limit });
         }
-        let mut payloads = Vec::with_capacity(count as usize);
-        for _ in 0..count {
-            payloads.push(payload(reader)?);
-        }
-        found.append(LogId::new(term, index), payloads.into())?;
+        // A single one takes no list.
+        let commands: Commands = if count == 1 {
+            payload(reader)?.into()
+        } else {
+            let mut payloads = Vec::with_capacity(count as usize);
+            for _ in 0..count {
+                payloads.push(payload(reader)?);
+            }
+            payloads.into()
+        };
+        found.append(LogId::new(term, index), commands)?;
         index += count;
         left -= count;
     }

@@ -106,7 +106,12 @@ impl Header {
         out[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
     }
 
-    /// The payload in a whole record's bytes; none where its checksum is wrong.
+    /// Header and payload of a whole record's bytes.
+    pub(crate) fn without_padding<'a>(&self, record: &'a [u8]) -> &'a [u8] {
+        &record[..record.len().min(HEADER_BYTES.saturating_add(self.len as usize))]
+    }
+
+    /// The payload behind a header; none where its checksum is wrong.
     pub(crate) fn payload(&self, record: &Bytes) -> Option<Bytes> {
         let end = HEADER_BYTES.checked_add(self.len as usize)?;
         let stored = (end <= record.len()).then(|| record.slice(HEADER_BYTES..end))?;

@@ -179,20 +179,22 @@ impl<D: Disk> Wal<D> {
     /// Reads a batch back, with its checksum.
     fn read_batch(&mut self, segment: u64, offset: u64) -> Result<Vec<Write>, WalError> {
         let damaged = |what: &str| WalError::Damaged { segment, offset, what: what.to_owned() };
+        let mut record = std::mem::take(&mut self.buffer);
         let file = self.file_of(segment)?;
         let read = |buffer: &mut [u8], offset: u64| {
             let read = file.read_exact_at(buffer, offset);
             read.map_err(WalError::io(format_args!("read segment {segment}")))
         };
-        let mut first = [0; SECTOR_BYTES];
-        read(&mut first, offset)?;
-        let header = Header::decode(&first)
+        record.resize(SECTOR_BYTES, 0);
+        read(&mut record, offset)?;
+        let header = Header::decode(&record)
             .filter(|header| (header.segment, header.offset) == (segment, offset))
             .ok_or_else(|| damaged("a record's header is not what was written"))?;
-        let mut record = vec![0; header.record_bytes() as usize];
-        record[..SECTOR_BYTES].copy_from_slice(&first);
+        record.resize(header.record_bytes() as usize, 0);
         read(&mut record[SECTOR_BYTES..], offset + SECTOR_BYTES as u64)?;
-        let payload = header.payload(&Bytes::from(record));
+        // Entries share these bytes for as long as anybody holds one: no padding, then.
+        let payload = header.payload(&Bytes::copy_from_slice(header.without_padding(&record)));
+        self.buffer = record;
         let payload =
             payload.ok_or_else(|| damaged("a record's payload is not what was written"))?;
         decode_batch(payload).map_err(|error| damaged(&error.to_string()))
@@ -228,31 +230,34 @@ where
 
     fn read(&mut self, from: Index, through: Index, max_bytes: u64) -> Result<Entries, StoreError> {
         let (mut found, mut cost) = (Entries::new(), 0);
-        let mut next = from;
         let through = through.min(self.state.last().index);
+        let mut next = self.places.find(from).filter(|_| from > self.state.base());
         // Entries of one group commit lie in one record: it is read once.
         let mut batch = self.kept.take();
-        while next > self.state.base() && next <= through && cost < max_bytes.max(1) {
-            let Some((stretch, end)) = self.places.find(next) else { break };
-            let (place, write) = ((stretch.segment, stretch.offset), stretch.write as usize);
+        while let Some(stretch) = next.and_then(|place| self.places.get(place))
+            && stretch.first <= through
+            && cost < max_bytes.max(1)
+        {
+            let place = (stretch.segment, stretch.offset);
             let writes = match batch.take() {
                 Some((at, writes)) if at == place => writes,
                 Some(_) | None => self.read_batch(place.0, place.1)?,
             };
-            let write = writes.get(write);
-            let entries = write.map(|write| &write.entries);
-            let Some(entries) = entries else { break };
-            let part = entries.starting_at(next).ending_before(end.min(through) + 1);
+            let Some(write) = writes.get(stretch.write as usize) else { break };
+            let is_first = stretch.first < from;
+            let entries = &write.entries;
+            let mut part = if is_first { entries.starting_at(from) } else { entries.clone() };
+            part.truncate_from(stretch.last.min(through) + 1);
             cost += part.cost();
             found.extend(part).map_err(|error| StoreError::Io(error.to_string()))?;
-            next = end + 1;
+            next = next.map(|place| place + 1);
             batch = Some((place, writes));
         }
         self.kept = batch.filter(|(_, writes)| is_large(writes));
         if found.is_empty() {
             return Err(StoreError::NotFound(from));
         }
-        Ok(found.capped(max_bytes))
+        Ok(if cost > max_bytes { found.capped(max_bytes) } else { found })
     }
 
     fn space_left(&self) -> u64 {
