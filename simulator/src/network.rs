@@ -156,21 +156,32 @@ impl Network {
             special.took(now, arrival, bytes);
         }
         let ppm = special.map_or(0, |special| special.corrupt_ppm(now));
-        let corruption = if ppm > 0 {
-            let series = Series { kind: CORRUPTION, epoch: series.epoch };
-            let bounds = [1_000_000, u64::MAX];
-            let [hit, how] = choices.next_of(Stream::Link(from, to), series, bounds);
-            (hit >= 1_000_000 - ppm.min(1_000_000)).then_some(how)
-        } else {
-            None
-        };
-        self.counters.corrupted += u64::from(corruption.is_some());
+        let corruption = self.corruption(choices, (from, to), series.epoch, ppm);
         let mut again = None;
         if twice >= 1_000_000 - settings.duplicate_ppm {
             self.counters.duplicated += 1;
             again = Some(arrival + settings.spread * (twice % 50));
         }
         Fate { arrivals: [Some(arrival), again], corruption }
+    }
+
+    /// What decides which bits of a message are changed, for so many messages in a million.
+    fn corruption(
+        &mut self,
+        choices: &mut Choices,
+        (from, to): (u64, u64),
+        epoch: u64,
+        ppm: u64,
+    ) -> Option<u64> {
+        if ppm == 0 {
+            return None;
+        }
+        let series = Series { kind: CORRUPTION, epoch };
+        let bounds = [1_000_000, u64::MAX];
+        let [hit, how] = choices.next_of(Stream::Link(from, to), series, bounds);
+        let is_hit = hit >= 1_000_000 - ppm.min(1_000_000);
+        self.counters.corrupted += u64::from(is_hit);
+        is_hit.then_some(how)
     }
 
     /// Whether a message never arrives.
@@ -217,8 +228,7 @@ impl Network {
     /// Begins or ends a partition.
     pub fn block(&mut self, blocked: &Blocked, begins: bool) {
         for (row, mask) in self.links.iter_mut().zip(blocked) {
-            for (to, link) in row.iter_mut().enumerate().filter(|(to, _)| mask >> to & 1 == 1) {
-                let _ = to;
+            for (_, link) in row.iter_mut().enumerate().filter(|(to, _)| mask >> to & 1 == 1) {
                 link.blocked =
                     if begins { link.blocked + 1 } else { link.blocked.saturating_sub(1) };
             }
@@ -377,6 +387,7 @@ mod tests {
         network.block(&mute, false);
         assert!(sent(&mut network, &mut choices, (0, 1), 0)[0].is_some());
     }
+
     #[test]
     fn a_partition_by_kind_blocks_these_kinds_alone() {
         let mut network = Network::new(PLAIN);

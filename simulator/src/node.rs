@@ -125,6 +125,38 @@ pub struct Life<S: System = KvSystem> {
     pub asked: Tally,
 }
 
+impl<S: System> Life<S> {
+    /// A process that has just started, with an empty state machine. `view` is what it shows.
+    pub fn new(
+        driver: Driver<ResponseOf<S>>,
+        store: Store,
+        machine: S::Machine,
+        view: View,
+        members: Configuration,
+    ) -> Life<S> {
+        Life {
+            driver,
+            store,
+            machine,
+            writing: None,
+            reading: VecDeque::new(),
+            applying: None,
+            // All that is committed is new to the oracles.
+            view: View { commit: 0, ..view },
+            tick_at: None,
+            rolls: 0,
+            inbox: Vec::new(),
+            members,
+            taking: None,
+            snapshot_asked: false,
+            kept: 0,
+            damaged: false,
+            published: None,
+            asked: Tally::default(),
+        }
+    }
+}
+
 impl<S: System> Node<S> {
     /// An empty machine.
     pub fn new(choices: &mut Choices, settings: &Settings, number: u64) -> Node<S> {

@@ -83,6 +83,24 @@ pub(super) fn target(choices: &mut Choices) -> Target {
     }
 }
 
+/// A fault that begins at some time and passes, of whom is drawn last.
+pub(super) fn passing(choices: &mut Choices, settings: &Settings, fault: Fault) -> Planned {
+    let planned = passing_of(choices, settings, fault, Target::Leader);
+    Planned { target: target(choices), ..planned }
+}
+
+/// A fault of this target that begins at some time and passes.
+pub(super) fn passing_of(
+    choices: &mut Choices,
+    settings: &Settings,
+    fault: Fault,
+    target: Target,
+) -> Planned {
+    let when = When::At(time(choices, settings));
+    let duration = lasting(choices, settings);
+    Planned { when, fault, target, duration, again: 0, chance: 0 }
+}
+
 pub(super) fn crash_kind(choices: &mut Choices) -> (Fault, Nanos, u64) {
     let fault = choices.pick(ON, &[Fault::Kill, Fault::PowerLoss, Fault::KillThenPowerLoss]);
     let down = choices.pick(ON, &[1, 20, 200, 1_500]) * MILLISECOND;
@@ -168,9 +186,7 @@ fn partition(choices: &mut Choices, settings: &Settings) -> Planned {
         Split::Ring,
     ];
     let fault = Fault::Partition(choices.pick(ON, &splits));
-    let when = When::At(time(choices, settings));
-    let duration = lasting(choices, settings);
-    Planned { when, fault, target: target(choices), duration, again: 0, chance: 0 }
+    passing(choices, settings, fault)
 }
 
 pub(super) fn lasting(choices: &mut Choices, settings: &Settings) -> Nanos {
@@ -183,9 +199,7 @@ fn link(choices: &mut Choices, settings: &Settings) -> Planned {
     let drop_ppm = choices.between(ON, 50_000, 700_000);
     let by = choices.between(ON, 1, 300) * MILLISECOND;
     let fault = choices.pick(ON, &[Fault::Lossy { drop_ppm }, Fault::Slow { by }]);
-    let when = When::At(time(choices, settings));
-    let duration = lasting(choices, settings);
-    Planned { when, fault, target: target(choices), duration, again: 0, chance: 0 }
+    passing(choices, settings, fault)
 }
 
 fn clock(choices: &mut Choices, settings: &Settings) -> Planned {
@@ -202,15 +216,11 @@ fn clock(choices: &mut Choices, settings: &Settings) -> Planned {
 }
 
 fn pause(choices: &mut Choices, settings: &Settings) -> Planned {
-    let when = When::At(time(choices, settings));
-    let duration = lasting(choices, settings);
-    Planned { when, fault: Fault::Pause, target: target(choices), duration, again: 0, chance: 0 }
+    passing(choices, settings, Fault::Pause)
 }
 
 fn disk(choices: &mut Choices, settings: &Settings) -> Planned {
     let after = choices.draw(ON, 12);
     let fault = choices.pick(ON, &[Fault::StallDisk, Fault::FailDisk { after }]);
-    let when = When::At(time(choices, settings));
-    let duration = lasting(choices, settings);
-    Planned { when, fault, target: target(choices), duration, again: 0, chance: 0 }
+    passing(choices, settings, fault)
 }

@@ -1,8 +1,8 @@
 //! Faults of links and clocks, and slow processes: how they are drawn.
 
 use super::{
-    Fault, Kinds, MessageKind, Planned, Split, Target, When, Wire,
-    draw::{ON, lasting, target, time},
+    Fault, Kinds, MessageKind, Planned, Split, Target, Wire,
+    draw::{ON, passing},
 };
 use crate::{
     MAX_NODES,
@@ -31,12 +31,6 @@ pub(super) fn draw(
         let count = choices.between(ON, 0, 4 * busy);
         faults.extend((0..count).map(|_| freeze(choices, settings)));
     }
-}
-
-fn planned(choices: &mut Choices, settings: &Settings, fault: Fault) -> Planned {
-    let when = When::At(time(choices, settings));
-    let duration = lasting(choices, settings);
-    Planned { when, fault, target: target(choices), duration, again: 0, chance: 0 }
 }
 
 fn split(choices: &mut Choices) -> Split {
@@ -84,7 +78,7 @@ fn wire(choices: &mut Choices, settings: &Settings) -> Planned {
         Fault::Wire(Wire::Corrupt { ppm }),
     ];
     let fault = choices.pick(ON, &faults);
-    let planned = planned(choices, settings, fault);
+    let planned = passing(choices, settings, fault);
     let everyone = choices.draw(ON, 4) == 3;
     let alone = matches!(fault, Fault::Partition(_) | Fault::Wire(Wire::Flap { .. }));
     if everyone && !alone { Planned { target: Target::Everyone, ..planned } } else { planned }
@@ -94,9 +88,9 @@ fn wire(choices: &mut Choices, settings: &Settings) -> Planned {
 fn slow_steps(choices: &mut Choices, settings: &Settings) -> Planned {
     let tenths = choices.between(ON, 1, 9);
     let by = settings.heartbeat_interval * tenths / 10;
-    planned(choices, settings, Fault::SlowSteps { by })
+    passing(choices, settings, Fault::SlowSteps { by })
 }
 
 fn freeze(choices: &mut Choices, settings: &Settings) -> Planned {
-    planned(choices, settings, Fault::FreezeClock)
+    passing(choices, settings, Fault::FreezeClock)
 }

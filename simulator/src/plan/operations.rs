@@ -2,7 +2,7 @@
 
 use super::{
     Fault, Planned, Split, Target, When, Wish,
-    draw::{ON, lasting, target, time},
+    draw::{ON, passing_of, target, time},
 };
 use crate::{
     MAX_NODES,
@@ -42,12 +42,6 @@ pub(super) fn draw(
     }
 }
 
-fn planned(choices: &mut Choices, settings: &Settings, fault: Fault, target: Target) -> Planned {
-    let when = When::At(time(choices, settings));
-    let duration = lasting(choices, settings);
-    Planned { when, fault, target, duration, again: 0, chance: 0 }
-}
-
 fn members(choices: &mut Choices, settings: &Settings) -> Planned {
     let [node, old] = [0, 1].map(|_| choices.draw(ON, MAX_NODES));
     let max_lag = choices.pick(ON, &[10, 0, 1_000]);
@@ -63,13 +57,13 @@ fn members(choices: &mut Choices, settings: &Settings) -> Planned {
         Wish::Voters(mask),
     ];
     let wish = choices.pick(ON, &wishes);
-    planned(choices, settings, Fault::Members(wish), Target::Leader)
+    passing_of(choices, settings, Fault::Members(wish), Target::Leader)
 }
 
 fn transfer(choices: &mut Choices, settings: &Settings) -> Planned {
     let to = choices.draw(ON, MAX_NODES);
     let to = choices.pick(ON, &[None, Some(to), Some(to)]);
-    planned(choices, settings, Fault::Transfer(to), Target::Leader)
+    passing_of(choices, settings, Fault::Transfer(to), Target::Leader)
 }
 
 /// The leader's clock runs as slowly as it may, those of the others as fast; then the leader is cut
@@ -94,12 +88,12 @@ fn snapshot(choices: &mut Choices, settings: &Settings) -> Planned {
     // A leader has nobody to ask.
     let node = Target::Node(choices.draw(ON, MAX_NODES));
     let target = if fault == Fault::DamagedMachine { node } else { target };
-    planned(choices, settings, fault, target)
+    passing_of(choices, settings, fault, target)
 }
 
 fn host(choices: &mut Choices, settings: &Settings) -> Planned {
     let target = target(choices);
     let faults = [Fault::Quiesce, Fault::Quiesce, Fault::Stop, Fault::LowSpace];
     let fault = choices.pick(ON, &faults);
-    planned(choices, settings, fault, target)
+    passing_of(choices, settings, fault, target)
 }

@@ -92,7 +92,7 @@ pub(super) fn sort<S: System>(search: &mut Search<'_, S>) {
 
 /// A fault that struck on the nth event strikes on the first one from that moment on: what came
 /// before may then go without its missing the event.
-pub(super) fn anchor<S: System>(search: &mut Search<'_, S>) {
+fn anchor<S: System>(search: &mut Search<'_, S>) {
     let struck = search.run().struck.clone();
     search.edit(|case| {
         for strike in struck {

@@ -1,10 +1,8 @@
 //! A node's process: how it starts, what comes in, how it ends.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use quorate_core::{HardState, NodeId, Timestamp, Write};
-use quorate_driver::{Driver, LogStore, Recovered, Tally};
+use quorate_driver::{Driver, LogStore, Recovered};
 
 use super::{Event, Work, World};
 use crate::{
@@ -121,25 +119,7 @@ impl<S: System> World<S> {
         let (view, members) = (View::of(&status), status.configuration.clone());
         let time = node.clock.read(self.now);
         self.oracles.rules.begin(number, &node.config, &status, time)?;
-        node.life = Some(Life {
-            driver,
-            store,
-            machine: self.system.machine(),
-            writing: None,
-            reading: VecDeque::new(),
-            applying: None,
-            view: View { commit: 0, ..view },
-            tick_at: None,
-            rolls: 0,
-            inbox: Vec::new(),
-            members,
-            taking: None,
-            snapshot_asked: false,
-            kept: 0,
-            damaged: false,
-            published: None,
-            asked: Tally::default(),
-        });
+        node.life = Some(Life::new(driver, store, self.system.machine(), view, members));
         self.note(1, number, &[]);
         self.tell_start(number, (found.kept, found.lost));
         if self.nodes[at].lives > 1 {
