@@ -135,6 +135,28 @@ fn a_deep_copy_goes_its_own_way() {
 }
 
 #[test]
+fn contents_that_copies_share_part_with_the_first_change() {
+    let disk = SimDisk::new();
+    written(&disk, "a", 1, 2);
+    let changes: [fn(&mut SimFile); 2] = [
+        |file| file.write_all_at(&[9; SECTOR_BYTES], 0).unwrap(),
+        |file| file.trim(SECTOR_BYTES as u64).unwrap(),
+    ];
+    for change in changes {
+        let copy = disk.deep_copy();
+        let mut file = copy.open("a").unwrap();
+        change(&mut file);
+        file.sync_data().unwrap();
+        for (disk, is_changed) in [(&copy, true), (&disk, false)] {
+            // What is durable, too.
+            disk.lose_power(0);
+            let found = disk.contents("a").unwrap();
+            assert_eq!(found != vec![1; 2 * SECTOR_BYTES], is_changed);
+        }
+    }
+}
+
+#[test]
 fn a_cut_that_was_not_synced_may_come_undone() {
     let mut lengths = std::collections::BTreeSet::new();
     for chance in 0..50 {

@@ -333,6 +333,27 @@ fn a_store_that_forgets_or_invents() {
     assert!(recover(recovered(state(2, 0), &[&first, &other])).is_err());
 }
 
+#[test]
+fn a_copy_of_the_disk_holds_just_what_was_reported_durable() {
+    let (first, second) =
+        (write(1, state(1, 0), 1, 1, &["a"]), write(2, state(2, 0), 2, 2, &["b", "c"]));
+    let mut mirror = Mirror::default();
+    durable(&mut mirror, &first);
+    durable(&mut mirror, &second);
+    let probe = |found: (Recovered, Entries)| mirror.probe(0, &found.0, &found.1);
+    assert_eq!(probe(recovered(state(2, 0), &[&first, &second])), Ok(()));
+    let others = [
+        recovered(state(1, 0), &[&first]),
+        recovered(state(2, 0), &[&first]),
+        recovered(state(1, 0), &[&first, &second]),
+        recovered(state(2, 0), &[&first, &write(2, state(2, 0), 2, 2, &["b", "x"])]),
+        (Recovered { incarnation: 2, found: None }, Entries::new()),
+    ];
+    for other in others {
+        assert!(matches!(probe(other), Err(Violation::Recovered { node: 0, .. })));
+    }
+}
+
 fn committed(names: &[&str]) -> Logs {
     let mut logs = Logs::default();
     let places = durable(&mut Mirror::default(), &write(1, state(1, 0), 1, 1, names));
