@@ -1,23 +1,43 @@
 //! The deterministic key-value state machine: no I/O, no executor.
 //!
+//! Keys have all their values since the last compaction, by revision; transactions compare and
+//! change several at once; leases take keys away with them; sessions make what is tried again
+//! happen once; and every change can be told to a watch, from any revision that is kept.
+//!
 //! ```
 //! use quorate_core::{EntryRef, LogId, Payload};
 //! use quorate_driver::StateMachine;
-//! use quorate_kv::{Command, Kv, Response};
+//! use quorate_kv::{Command, Kv};
 //!
 //! let mut kv = Kv::default();
-//! let put = Command::Put { key: "a".into(), value: "1".into() };
-//! let payload = Payload::Command(put.encode()?);
+//! let payload = Payload::Command(Command::put("a", "1").encode()?);
 //! let response = kv.apply_entry(EntryRef { log_id: LogId::new(1, 1), payload: &payload });
-//! assert_eq!(response, Response::Put { revision: 1 });
-//! assert_eq!(kv.get(b"a").expect("just put").bytes, "1");
-//! # Ok::<(), quorate_kv::CommandError>(())
+//! assert_eq!(response.revision, 2);
+//! assert_eq!(kv.get(b"a").expect("just put").value, "1");
+//! # Ok::<(), quorate_kv::RequestError>(())
 //! ```
 
-mod command;
+mod error;
 mod hash;
+mod key_range;
+mod lease;
+mod limits;
 mod machine;
-mod snapshot;
+mod request;
+mod session;
+mod store;
+mod watch;
 
-pub use command::{Command, CommandError, KEY_LIMIT_BYTES, VALUE_LIMIT_BYTES};
-pub use machine::{Kv, Response, Revision, Value};
+pub use self::{
+    error::{KvError, RequestError},
+    key_range::KeyRange,
+    lease::{Deadlines, Lease, LeaseId},
+    limits::*,
+    machine::Kv,
+    request::*,
+    store::{Change, KeyValue},
+    watch::{Batch, WatchId, WatchRequest, Watches},
+};
+
+/// A count of what changed the state: each command that changes a key is one more.
+pub type Revision = u64;

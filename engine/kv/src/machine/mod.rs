@@ -1,0 +1,246 @@
+//! The state: keys with their revisions, leases, sessions, and how much it may take.
+
+mod read;
+mod snapshot;
+mod txn;
+
+use bytes::Bytes;
+use quorate_core::{EntryRef, Payload};
+use quorate_driver::{InstallError, SerializeState, StateMachine};
+
+use crate::{
+    Change, Command, KeyValue, KvError, Lease, LeaseId, Outcome, QUOTA_DEFAULT_BYTES, Response,
+    Revision, Txn,
+    hash::Hash,
+    lease::Leases,
+    session::{Known, Session, Sessions},
+    store::{Store, Writes},
+};
+
+/// The key-value state machine. Equal histories give equal values, and a copy shares all that
+/// neither changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kv {
+    store: Store,
+    leases: Leases,
+    sessions: Sessions,
+    /// What the state may take; 0 for no limit. Bytes.
+    quota: u64,
+    /// Whether a put was refused for want of space, and no space has come since.
+    no_space: bool,
+    /// Over every entry applied, in order.
+    history: Hash,
+}
+
+impl Default for Kv {
+    fn default() -> Kv {
+        Kv {
+            store: Store::default(),
+            leases: Leases::default(),
+            sessions: Sessions::default(),
+            quota: QUOTA_DEFAULT_BYTES,
+            no_space: false,
+            history: Hash::default(),
+        }
+    }
+}
+
+impl Kv {
+    /// The newest revision; 1 before the first change.
+    pub fn revision(&self) -> Revision {
+        self.store.revision()
+    }
+
+    /// The oldest revision that can be read; 0 where nothing was compacted.
+    pub fn compacted(&self) -> Revision {
+        self.store.compacted()
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> u64 {
+        self.store.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the state takes, as its quota counts. Bytes.
+    pub fn used(&self) -> u64 {
+        self.store.cost()
+    }
+
+    /// What it may take; 0 for no limit. Bytes.
+    pub fn quota(&self) -> u64 {
+        self.quota
+    }
+
+    /// Whether a put was refused for want of space, and no space has come since: puts are refused,
+    /// while deletes and compactions are not.
+    pub fn is_out_of_space(&self) -> bool {
+        self.no_space
+    }
+
+    /// The key as it is now.
+    pub fn get(&self, key: &[u8]) -> Option<KeyValue> {
+        self.store.get(key).map(|record| record.key_value())
+    }
+
+    /// All keys as they are now, in rising order.
+    pub fn iter(&self) -> impl Iterator<Item = KeyValue> + '_ {
+        self.store.newest().map(|record| record.key_value())
+    }
+
+    /// All leases.
+    pub fn leases(&self) -> impl Iterator<Item = (LeaseId, &Lease)> {
+        self.leases.iter()
+    }
+
+    /// A lease.
+    pub fn lease(&self, lease: LeaseId) -> Option<&Lease> {
+        self.leases.get(lease)
+    }
+
+    /// Whether there is this session.
+    pub fn has_session(&self, session: LeaseId) -> bool {
+        self.sessions.has(session)
+    }
+
+    /// The changes of `from` and of the revisions above it, in order; each is what a watch tells.
+    ///
+    /// # Errors
+    /// [`KvError::Compacted`] where some of them are not kept any more.
+    pub fn changes(&self, from: Revision) -> Result<impl Iterator<Item = Change> + '_, KvError> {
+        let compacted = self.compacted();
+        if from < compacted {
+            return Err(KvError::Compacted { asked: from, compacted });
+        }
+        Ok(self.store.changes(from).map(|record| self.store.change(record)))
+    }
+
+    /// The same, without what became of the keys: revision, key, and whether it was deleted.
+    pub(crate) fn changed_since(
+        &self,
+        from: Revision,
+    ) -> impl Iterator<Item = (Revision, &Bytes, bool)> {
+        self.store.changes(from).map(|one| (one.mod_revision, &one.key, one.is_gone()))
+    }
+
+    /// A hash over every entry applied and what it led to, in order: machines that have applied the
+    /// same log have the same one.
+    pub fn fingerprint(&self) -> u64 {
+        self.history.value()
+    }
+
+    /// Carries a command out.
+    fn run(&mut self, command: Command) -> Result<Outcome, KvError> {
+        match command {
+            Command::Txn(txn) => self.txn(&txn),
+            // Answered by `apply`, which keeps the whole answer.
+            Command::InSession { txn, .. } => self.txn(&txn),
+            Command::Compact { revision } => {
+                self.store.compact(revision)?;
+                Ok(Outcome::Compacted)
+            }
+            Command::LeaseGrant { lease, ttl_ms } => self.grant(lease, ttl_ms),
+            Command::SessionOpen { session, ttl_ms } => {
+                if self.sessions.is_full() {
+                    return Err(KvError::TooManySessions);
+                }
+                let granted = self.grant(session, ttl_ms)?;
+                self.sessions.open(session, Session::default());
+                Ok(granted)
+            }
+            Command::LeaseRevoke { lease } => match self.end_leases(&[lease]) {
+                (0, _) => Err(KvError::LeaseNotFound { lease }),
+                (leases, deleted) => Ok(Outcome::Ended { leases, deleted }),
+            },
+            Command::LeaseExpire { leases } => {
+                let (leases, deleted) = self.end_leases(&leases);
+                Ok(Outcome::Ended { leases, deleted })
+            }
+            Command::SetQuota { bytes } => {
+                self.quota = bytes;
+                Ok(Outcome::QuotaSet)
+            }
+        }
+    }
+
+    fn grant(&mut self, lease: LeaseId, ttl_ms: u64) -> Result<Outcome, KvError> {
+        self.leases.grant(lease, ttl_ms)?;
+        Ok(Outcome::Granted { lease, ttl_ms })
+    }
+
+    /// Ends leases, and deletes their keys in one revision: how many leases there were, and keys.
+    fn end_leases(&mut self, leases: &[LeaseId]) -> (u64, u64) {
+        let mut writes = Writes::begin(&self.store);
+        let (mut ended, mut deleted) = (0, 0);
+        for &lease in leases {
+            let Some(keys) = self.leases.end(lease) else { continue };
+            self.sessions.end(lease);
+            ended += 1;
+            deleted += keys.len() as u64;
+            keys.iter().for_each(|key| self.store.delete(&mut writes, key));
+        }
+        (ended, deleted)
+    }
+
+    fn txn(&mut self, txn: &Txn) -> Result<Outcome, KvError> {
+        txn::run(self, txn).map(Outcome::Txn)
+    }
+
+    /// What an entry of a session answers: the first answer, however often it comes.
+    fn once(&mut self, command: Command) -> Response {
+        let Command::InSession { session, sequence, acknowledged, .. } = command else {
+            return self.answer(command);
+        };
+        match self.sessions.look_up(session, sequence, acknowledged) {
+            Ok(Known::Answered(response)) => response.as_ref().clone(),
+            Ok(Known::New) => {
+                let response = self.answer(command);
+                self.sessions.answered(session, sequence, response.clone());
+                response
+            }
+            Err(error) => Response { revision: self.revision(), outcome: Some(Err(error)) },
+        }
+    }
+
+    fn answer(&mut self, command: Command) -> Response {
+        let outcome = self.run(command);
+        Response { revision: self.revision(), outcome: Some(outcome) }
+    }
+}
+
+impl StateMachine for Kv {
+    type Response = Response;
+
+    fn apply_entry(&mut self, entry: EntryRef<'_>) -> Response {
+        self.store.sweep();
+        self.spacious();
+        self.history.add_u64(entry.log_id.index);
+        self.history.add_u64(entry.log_id.term);
+        let Payload::Command(bytes) = entry.payload else {
+            return Response { revision: self.revision(), outcome: None };
+        };
+        self.history.add(bytes);
+        let response = match Command::decode(bytes.clone()) {
+            Ok(command) => self.once(command),
+            Err(error) => Response { revision: self.revision(), outcome: Some(Err(error.into())) },
+        };
+        let led_to = [self.revision(), self.len(), self.used(), self.leases.len()];
+        led_to.into_iter().for_each(|number| self.history.add_u64(number));
+        response
+    }
+
+    /// Copies a pointer for each sixty-four keys or so: applying goes on beside it.
+    fn snapshot(&self) -> SerializeState {
+        let set_aside = self.clone();
+        Box::new(move || snapshot::encode(&set_aside))
+    }
+
+    fn install(&mut self, bytes: Bytes) -> Result<(), InstallError> {
+        *self = snapshot::decode(bytes)?;
+        Ok(())
+    }
+}
