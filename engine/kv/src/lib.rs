@@ -17,6 +17,7 @@
 //! # Ok::<(), quorate_kv::RequestError>(())
 //! ```
 
+mod attend;
 mod error;
 mod hash;
 mod key_range;
@@ -29,6 +30,7 @@ mod store;
 mod watch;
 
 pub use self::{
+    attend::{Asked, Attendant, LeaseError, TimeToLive},
     error::{KvError, RequestError},
     key_range::KeyRange,
     lease::{Deadlines, Lease, LeaseId},

@@ -59,7 +59,11 @@ fn each_limit_has_an_error_that_names_it() {
         (grant(1, LEASE_TTL_MIN_MS - 1), "a lease of 99 ms: a time to live is 100 to"),
         (grant(1, LEASE_TTL_MAX_MS + 1), "a time to live is 100 to 9000000000000 ms"),
         (
-            Command::LeaseExpire { leases: vec![LeaseId(1); EXPIRE_LIMIT as usize + 1] },
+            Command::LeaseExpire {
+                term: 1,
+                applied: 1,
+                leases: vec![LeaseId(1); EXPIRE_LIMIT as usize + 1],
+            },
             "1025 leases at once, over the limit of 1024",
         ),
         (Command::SessionOpen { session: LeaseId(0), ttl_ms: 1_000 }, "0 names no lease"),
@@ -153,7 +157,7 @@ fn a_session_holds_so_many_answers_and_no_more() {
     machine.run(&ask(next, 1)).unwrap();
     assert_eq!(machine.run(&ask(1, 1)), Err(KvError::AnswerGone { sequence: 1 }));
     // When its lease ends, so does it.
-    machine.run(&Command::LeaseExpire { leases: vec![session] }).unwrap();
+    machine.run(&Command::LeaseExpire { term: 1, applied: 1, leases: vec![session] }).unwrap();
     assert_eq!(machine.run(&ask(next + 1, 1)), Err(KvError::SessionNotFound { session }));
 }
 

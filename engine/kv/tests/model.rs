@@ -23,7 +23,10 @@ struct Model {
     /// What changed in each revision, in order.
     changes: Vec<Change>,
     compacted: Revision,
-    leases: BTreeMap<LeaseId, u64>,
+    /// How long each lives, and the entry that granted it.
+    leases: BTreeMap<LeaseId, (u64, u64)>,
+    /// Entries applied.
+    applied: u64,
     sessions: BTreeMap<LeaseId, (u64, BTreeMap<u64, Response>)>,
 }
 
@@ -71,6 +74,7 @@ impl Model {
     }
 
     fn apply(&mut self, command: &Command) -> Response {
+        self.applied += 1;
         if let Command::InSession { session, sequence, acknowledged, txn } = command {
             return self.once(*session, *sequence, *acknowledged, txn);
         }
@@ -126,11 +130,16 @@ impl Model {
                 Ok(granted)
             }
             Command::LeaseRevoke { lease } => match self.end(&[*lease]) {
-                (0, _) => Err(KvError::LeaseNotFound { lease: *lease }),
+                (ended, _) if ended.is_empty() => Err(KvError::LeaseNotFound { lease: *lease }),
                 (leases, deleted) => Ok(Outcome::Ended { leases, deleted }),
             },
-            Command::LeaseExpire { leases } => {
-                let (leases, deleted) = self.end(leases);
+            Command::LeaseExpire { term, applied, leases } => {
+                let due = |lease: &&LeaseId| {
+                    *term == 1
+                        && self.leases.get(lease).is_some_and(|(_, granted)| granted <= applied)
+                };
+                let due: Vec<LeaseId> = leases.iter().filter(due).copied().collect();
+                let (leases, deleted) = self.end(&due);
                 Ok(Outcome::Ended { leases, deleted })
             }
             Command::SetQuota { .. } => Ok(Outcome::QuotaSet),
@@ -142,19 +151,19 @@ impl Model {
         if self.leases.contains_key(&lease) {
             return Err(KvError::LeaseExists { lease });
         }
-        self.leases.insert(lease, ttl_ms);
+        self.leases.insert(lease, (ttl_ms, self.applied));
         Ok(Outcome::Granted { lease, ttl_ms })
     }
 
-    fn end(&mut self, leases: &[LeaseId]) -> (u64, u64) {
+    fn end(&mut self, leases: &[LeaseId]) -> (Vec<LeaseId>, u64) {
         let mut draft = self.draft();
-        let mut ended = 0;
+        let mut ended = Vec::new();
         for lease in leases {
             if self.leases.remove(lease).is_none() {
                 continue;
             }
             self.sessions.remove(lease);
-            ended += 1;
+            ended.push(*lease);
             let held: Vec<Bytes> = draft
                 .keys
                 .values()
@@ -336,10 +345,10 @@ fn compare_all(machine: &Machine, model: &Model) -> Result<(), TestCaseError> {
             model.changes.iter().filter(|one| one.revision >= revision).cloned().collect();
         prop_assert_eq!(told, Ok(changes));
     }
-    for (id, ttl_ms) in &model.leases {
+    for (id, (ttl_ms, granted)) in &model.leases {
         let lease = kv.lease(*id).unwrap();
         let held = model.now().values().filter(|one| one.lease == *id);
-        prop_assert_eq!(lease.ttl_ms, *ttl_ms);
+        prop_assert_eq!((lease.ttl_ms, lease.granted), (*ttl_ms, *granted));
         prop_assert_eq!(&lease.keys, &held.map(|one| one.key.clone()).collect());
     }
     prop_assert_eq!(kv.leases().count(), model.leases.len());

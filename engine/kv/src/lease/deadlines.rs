@@ -47,14 +47,17 @@ impl Deadlines {
         }
     }
 
-    /// Gives a lease its full time again, and answers with that, in milliseconds; none for a lease
-    /// that is not there or has run out, which nothing brings back.
+    /// Gives a lease its full time from `asked_at` on, and answers with that, in milliseconds; none
+    /// for a lease that is not there or had run out, which nothing brings back.
     ///
-    /// The caller must be sure that this node still leads *after* `now` was read: else another
+    /// The caller must be sure that this node still led *after* `asked_at` was read: else another
     /// leader may end the lease before.
-    pub fn keep_alive(&mut self, lease: LeaseId, now: u64) -> Option<u64> {
-        let times = *self.by_lease.get(&lease).filter(|times| times.ends_at > now)?;
-        self.grant(lease, times.ttl_ms, now);
+    pub fn keep_alive(&mut self, lease: LeaseId, asked_at: u64) -> Option<u64> {
+        let times = *self.by_lease.get(&lease).filter(|times| times.ends_at > asked_at)?;
+        // Of two that overtake each other, the later one stands.
+        if asked_at.saturating_add(times.ttl_ms.saturating_mul(MS)) > times.ends_at {
+            self.grant(lease, times.ttl_ms, asked_at);
+        }
         Some(times.ttl_ms)
     }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use quorate_core::Index;
 
 pub use self::deadlines::Deadlines;
 use crate::{KvError, LEASE_LIMIT, RequestError};
@@ -37,6 +38,8 @@ impl fmt::Display for LeaseId {
 pub struct Lease {
     /// How long it lives after its grant and each keep-alive. Milliseconds.
     pub ttl_ms: u64,
+    /// The entry that granted it: a number may be used again once its lease has ended.
+    pub granted: Index,
     /// The keys that live by it.
     pub keys: BTreeSet<Bytes>,
 }
@@ -58,14 +61,19 @@ impl Leases {
         self.0.len() as u64
     }
 
-    pub(crate) fn grant(&mut self, lease: LeaseId, ttl_ms: u64) -> Result<(), KvError> {
+    pub(crate) fn grant(
+        &mut self,
+        lease: LeaseId,
+        ttl_ms: u64,
+        granted: Index,
+    ) -> Result<(), KvError> {
         if self.0.contains_key(&lease) {
             return Err(KvError::LeaseExists { lease });
         }
         if self.len() >= u64::from(LEASE_LIMIT) {
             return Err(KvError::TooManyLeases);
         }
-        self.0.insert(lease, Lease { ttl_ms, keys: BTreeSet::new() });
+        self.0.insert(lease, Lease { ttl_ms, granted, keys: BTreeSet::new() });
         Ok(())
     }
 

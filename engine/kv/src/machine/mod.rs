@@ -5,7 +5,7 @@ mod snapshot;
 mod txn;
 
 use bytes::Bytes;
-use quorate_core::{EntryRef, Payload};
+use quorate_core::{EntryRef, LogId, Payload};
 use quorate_driver::{InstallError, SerializeState, StateMachine};
 
 use crate::{
@@ -134,7 +134,7 @@ impl Kv {
     }
 
     /// Carries a command out.
-    fn run(&mut self, command: Command) -> Result<Outcome, KvError> {
+    fn run(&mut self, at: LogId, command: Command) -> Result<Outcome, KvError> {
         match command {
             Command::Txn(txn) => self.txn(&txn),
             // Answered by `apply`, which keeps the whole answer.
@@ -143,22 +143,25 @@ impl Kv {
                 self.store.compact(revision)?;
                 Ok(Outcome::Compacted)
             }
-            Command::LeaseGrant { lease, ttl_ms } => self.grant(lease, ttl_ms),
+            Command::LeaseGrant { lease, ttl_ms } => self.grant(at, lease, ttl_ms),
             Command::SessionOpen { session, ttl_ms } => {
                 if self.sessions.is_full() {
                     return Err(KvError::TooManySessions);
                 }
-                let granted = self.grant(session, ttl_ms)?;
+                let granted = self.grant(at, session, ttl_ms)?;
                 self.sessions.open(session, Session::default());
                 Ok(granted)
             }
-            Command::LeaseRevoke { lease } => match self.end_leases(&[lease]) {
-                (0, _) => Err(KvError::LeaseNotFound { lease }),
-                (leases, deleted) => Ok(Outcome::Ended { leases, deleted }),
-            },
-            Command::LeaseExpire { leases } => {
-                let (leases, deleted) = self.end_leases(&leases);
-                Ok(Outcome::Ended { leases, deleted })
+            Command::LeaseRevoke { lease } if self.lease(lease).is_none() => {
+                Err(KvError::LeaseNotFound { lease })
+            }
+            Command::LeaseRevoke { lease } => Ok(self.end_leases(vec![lease])),
+            Command::LeaseExpire { term, applied, mut leases } => {
+                // What one leader saw is nothing to the terms of others, and nothing to a lease
+                // that it had not seen granted.
+                let was_seen = |lease: &Lease| term == at.term && lease.granted <= applied;
+                leases.retain(|&lease| self.lease(lease).is_some_and(was_seen));
+                Ok(self.end_leases(leases))
             }
             Command::SetQuota { bytes } => {
                 self.quota = bytes;
@@ -167,23 +170,23 @@ impl Kv {
         }
     }
 
-    fn grant(&mut self, lease: LeaseId, ttl_ms: u64) -> Result<Outcome, KvError> {
-        self.leases.grant(lease, ttl_ms)?;
+    fn grant(&mut self, at: LogId, lease: LeaseId, ttl_ms: u64) -> Result<Outcome, KvError> {
+        self.leases.grant(lease, ttl_ms, at.index)?;
         Ok(Outcome::Granted { lease, ttl_ms })
     }
 
-    /// Ends leases, and deletes their keys in one revision: how many leases there were, and keys.
-    fn end_leases(&mut self, leases: &[LeaseId]) -> (u64, u64) {
+    /// Ends those of these leases that there are, and deletes their keys in one revision.
+    fn end_leases(&mut self, mut leases: Vec<LeaseId>) -> Outcome {
         let mut writes = Writes::begin(&self.store);
-        let (mut ended, mut deleted) = (0, 0);
-        for &lease in leases {
-            let Some(keys) = self.leases.end(lease) else { continue };
+        let mut deleted = 0;
+        leases.retain(|&lease| {
+            let Some(keys) = self.leases.end(lease) else { return false };
             self.sessions.end(lease);
-            ended += 1;
             deleted += keys.len() as u64;
             keys.iter().for_each(|key| self.store.delete(&mut writes, key));
-        }
-        (ended, deleted)
+            true
+        });
+        Outcome::Ended { leases, deleted }
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<Outcome, KvError> {
@@ -191,14 +194,14 @@ impl Kv {
     }
 
     /// What an entry of a session answers: the first answer, however often it comes.
-    fn once(&mut self, command: Command) -> Response {
+    fn once(&mut self, at: LogId, command: Command) -> Response {
         let Command::InSession { session, sequence, acknowledged, .. } = command else {
-            return self.answer(command);
+            return self.answer(at, command);
         };
         match self.sessions.look_up(session, sequence, acknowledged) {
             Ok(Known::Answered(response)) => response.as_ref().clone(),
             Ok(Known::New) => {
-                let response = self.answer(command);
+                let response = self.answer(at, command);
                 self.sessions.answered(session, sequence, response.clone());
                 response
             }
@@ -206,8 +209,8 @@ impl Kv {
         }
     }
 
-    fn answer(&mut self, command: Command) -> Response {
-        let outcome = self.run(command);
+    fn answer(&mut self, at: LogId, command: Command) -> Response {
+        let outcome = self.run(at, command);
         Response { revision: self.revision(), outcome: Some(outcome) }
     }
 }
@@ -225,7 +228,7 @@ impl StateMachine for Kv {
         };
         self.history.add(bytes);
         let response = match Command::decode(bytes.clone()) {
-            Ok(command) => self.once(command),
+            Ok(command) => self.once(entry.log_id, command),
             Err(error) => Response { revision: self.revision(), outcome: Some(Err(error.into())) },
         };
         let led_to = [self.revision(), self.len(), self.used(), self.leases.len()];

@@ -35,6 +35,7 @@ pub(super) fn encode(kv: &Kv) -> Vec<u8> {
     for (id, lease) in kv.leases.iter() {
         out.number(id.0);
         out.number(lease.ttl_ms);
+        out.number(lease.granted);
     }
     out.number(kv.sessions.len());
     for (id, session) in kv.sessions.iter() {
@@ -78,7 +79,7 @@ fn read(bytes: Bytes) -> Read<Kv> {
     let mut leases = Leases::default();
     for _ in 0..bounded(from.number()?, LEASE_LIMIT)? {
         let (id, ttl_ms) = (LeaseId(from.number()?), from.number()?);
-        leases.grant(id, ttl_ms).map_err(|_| MALFORMED)?;
+        leases.grant(id, ttl_ms, from.number()?).map_err(|_| MALFORMED)?;
     }
     attach(&store, &mut leases)?;
     let sessions = get_sessions(&mut from, &leases)?;

@@ -1,6 +1,7 @@
 //! A command, as it stands in the log.
 
 use bytes::Bytes;
+use quorate_core::{Index, Term};
 
 use super::{Txn, TxnResponse, wire};
 use crate::{
@@ -44,8 +45,14 @@ pub enum Command {
         lease: LeaseId,
     },
     /// Ends leases that have run out, as the leader saw it, and deletes their keys. Those that are
-    /// not there are passed over.
+    /// not there are passed over. Made by [`crate::Attendant::due`].
     LeaseExpire {
+        /// The term of the leader that saw it. In an entry of another term nothing ends: another
+        /// leader has given all leases their full time.
+        term: Term,
+        /// The last entry which that leader had applied then. A lease that was granted behind it,
+        /// under a number that was used before, does not end.
+        applied: Index,
         /// Which; at most [`EXPIRE_LIMIT`].
         leases: Vec<LeaseId>,
     },
@@ -79,8 +86,8 @@ pub enum Outcome {
     },
     /// Leases ended.
     Ended {
-        /// How many.
-        leases: u64,
+        /// Which.
+        leases: Vec<LeaseId>,
         /// How many keys went with them.
         deleted: u64,
     },
@@ -130,7 +137,7 @@ impl Command {
                 }
             }
             Command::LeaseRevoke { lease } => lease.validate(),
-            Command::LeaseExpire { leases } => {
+            Command::LeaseExpire { leases, .. } => {
                 let count = leases.len() as u64;
                 if count > u64::from(EXPIRE_LIMIT) {
                     return Err(RequestError::TooManyLeases { count });

@@ -150,8 +150,9 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
             ttl_ms,
         }),
         1 => lease().prop_map(|lease| Command::LeaseRevoke { lease }),
-        1 => proptest::collection::vec(lease(), 0..3)
-            .prop_map(|leases| Command::LeaseExpire { leases }),
+        1 => (1_u64..3, 0_u64..40, proptest::collection::vec(lease(), 0..3)).prop_map(
+            |(term, applied, leases)| Command::LeaseExpire { term, applied, leases },
+        ),
         2 => (lease(), ttl).prop_map(|(session, ttl_ms)| Command::SessionOpen {
             session,
             ttl_ms,

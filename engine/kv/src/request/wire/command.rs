@@ -28,8 +28,8 @@ pub(crate) fn encode(command: &Command) -> Vec<u8> {
         Command::Compact { revision } => put_numbers(&mut out, 2, &[*revision]),
         Command::LeaseGrant { lease, ttl_ms } => put_numbers(&mut out, 3, &[lease.0, *ttl_ms]),
         Command::LeaseRevoke { lease } => put_numbers(&mut out, 4, &[lease.0]),
-        Command::LeaseExpire { leases } => {
-            out.byte(5);
+        Command::LeaseExpire { term, applied, leases } => {
+            put_numbers(&mut out, 5, &[*term, *applied]);
             out.list(leases, |out, lease| out.number(lease.0));
         }
         Command::SessionOpen { session, ttl_ms } => {
@@ -62,7 +62,11 @@ pub(crate) fn decode(bytes: Bytes) -> Read<Command> {
         2 => Command::Compact { revision: from.number()? },
         3 => Command::LeaseGrant { lease: get_lease(&mut from)?, ttl_ms: from.number()? },
         4 => Command::LeaseRevoke { lease: get_lease(&mut from)? },
-        5 => Command::LeaseExpire { leases: from.list(get_lease)? },
+        5 => Command::LeaseExpire {
+            term: from.number()?,
+            applied: from.number()?,
+            leases: from.list(get_lease)?,
+        },
         6 => Command::SessionOpen { session: get_lease(&mut from)?, ttl_ms: from.number()? },
         7 => Command::SetQuota { bytes: from.number()? },
         _ => return Err(RequestError::Malformed),

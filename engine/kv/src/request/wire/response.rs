@@ -40,7 +40,10 @@ fn put_outcome(out: &mut Writer<'_>, outcome: &Outcome) {
         }
         Outcome::Compacted => out.byte(1),
         Outcome::Granted { lease, ttl_ms } => put_numbers(out, 2, &[lease.0, *ttl_ms]),
-        Outcome::Ended { leases, deleted } => put_numbers(out, 3, &[*leases, *deleted]),
+        Outcome::Ended { leases, deleted } => {
+            put_numbers(out, 3, &[*deleted]);
+            out.list(leases, |out, lease| out.number(lease.0));
+        }
         Outcome::QuotaSet => out.byte(4),
     }
 }
@@ -50,7 +53,10 @@ fn get_outcome(from: &mut Reader) -> Read<Outcome> {
         0 => Outcome::Txn(get_txn(from)?),
         1 => Outcome::Compacted,
         2 => Outcome::Granted { lease: LeaseId(from.number()?), ttl_ms: from.number()? },
-        3 => Outcome::Ended { leases: from.number()?, deleted: from.number()? },
+        3 => {
+            let deleted = from.number()?;
+            Outcome::Ended { leases: from.list(|from| from.number().map(LeaseId))?, deleted }
+        }
         4 => Outcome::QuotaSet,
         _ => return Err(RequestError::Malformed),
     })
