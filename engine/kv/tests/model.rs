@@ -58,7 +58,7 @@ impl Model {
     }
 
     fn now(&self) -> &Keys {
-        self.revisions.last().unwrap()
+        self.revisions.last().expect("revision 1 is there")
     }
 
     fn draft(&self) -> Draft {
@@ -99,7 +99,7 @@ impl Model {
         }
         let outcome = Some(self.run(&Command::Txn(txn.clone())));
         let response = Response { revision: self.revision(), outcome };
-        self.sessions.get_mut(&id).unwrap().1.insert(sequence, response.clone());
+        self.sessions.get_mut(&id).expect("just found").1.insert(sequence, response.clone());
         response
     }
 
@@ -259,7 +259,9 @@ fn holds(keys: &Keys, compare: &Compare) -> bool {
         }
         CompareTarget::ModRevision(given) => found.map_or(0, |one| one.mod_revision).cmp(given),
         CompareTarget::Lease(given) => found.map_or(0, |one| one.lease.0).cmp(&given.0),
-        CompareTarget::Value(given) => found.unwrap().value.cmp(given),
+        CompareTarget::Value(given) => {
+            found.expect("a value is only compared where there is one").value.cmp(given)
+        }
     };
     let found: Vec<&KeyValue> =
         keys.values().filter(|one| compare.range.contains(&one.key)).collect();
@@ -346,7 +348,7 @@ fn compare_all(machine: &Machine, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(told, Ok(changes));
     }
     for (id, (ttl_ms, granted)) in &model.leases {
-        let lease = kv.lease(*id).unwrap();
+        let lease = kv.lease(*id).expect("as in the model");
         let held = model.now().values().filter(|one| one.lease == *id);
         prop_assert_eq!((lease.ttl_ms, lease.granted), (*ttl_ms, *granted));
         prop_assert_eq!(&lease.keys, &held.map(|one| one.key.clone()).collect());
