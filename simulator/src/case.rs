@@ -3,7 +3,6 @@
 use std::fmt;
 
 use quorate_core::Nanos;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     choices::{Choices, Stream},
@@ -35,18 +34,6 @@ pub struct Case<S: System = KvSystem> {
     pub quiet: Vec<Stream>,
     /// The property that the run breaks.
     pub expected: Option<Property>,
-}
-
-/// What a client asks for of the key-value machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verb {
-    /// The value of the key.
-    Get,
-    /// To set the key.
-    Put,
-    /// To remove the key.
-    Delete,
 }
 
 /// An operation that a client is to begin.

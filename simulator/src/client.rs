@@ -38,9 +38,10 @@ pub struct Pending {
     pub reads: bool,
     /// Where it must at least stand in the log.
     pub floor: Index,
-    /// The attempt under way, and to which node; none while the client waits to ask again, when
-    /// all attempts were surely without effect.
+    /// The attempt under way, and to which node; none while the client waits to ask again.
     pub attempt: Option<(RequestId, u64)>,
+    /// Whether an earlier attempt may have had its effect.
+    pub doubt: bool,
     /// Whether the operation began after everything had healed.
     pub healed: bool,
 }

@@ -249,6 +249,30 @@ marks! {
     CameToRest,
     /// After the faults a group went on though some links stayed cut.
     WentOnPartlyHealed,
+    /// A transaction found what it asked for, and did several things.
+    TxnDone,
+    /// A transaction did not find what it asked for.
+    TxnRefused,
+    /// A write of a session that was tried again got its first answer.
+    AnsweredAgain,
+    /// A lease was kept alive.
+    LeaseKept,
+    /// A lease ran out.
+    LeaseExpired,
+    /// A key was gone with its lease, which ran out.
+    KeyExpired,
+    /// The end of leases came into the log too late to count.
+    ExpiryStale,
+    /// A watch was told of changes.
+    WatchTold,
+    /// A watch was cancelled, and taken up behind what it had been told.
+    WatchTakenUp,
+    /// A watch was told that a compaction had passed it.
+    WatchCompacted,
+    /// A client took a lock.
+    LockTaken,
+    /// A store turned a write away, since another client had the lock by then.
+    HolderFenced,
 }
 
 const COUNT: usize = Mark::ALL.len();

@@ -11,9 +11,11 @@ use crate::{
 
 mod expectation;
 mod families;
+mod features;
 
 pub use expectation::{DIVERGENCE, Expectation};
 pub use families::{Families, Profile};
+pub use features::Features;
 
 /// A microsecond, in nanoseconds.
 pub const MICROSECOND: Nanos = 1_000;
@@ -22,6 +24,8 @@ pub const MILLISECOND: Nanos = 1_000_000;
 /// A second, in nanoseconds.
 pub const SECOND: Nanos = 1_000_000_000;
 
+/// So often clients let go of older values: a state that grows with the log makes long snapshots.
+const COMPACT_PERCENT: u64 = 6;
 /// Names the draw of how many machines stand by.
 const RESERVES: u64 = 2 << 40;
 /// Names what is drawn for groups in which the end of a lease can be seen.
@@ -81,6 +85,8 @@ pub struct Workload {
     pub lease_percent: u64,
     /// How many of the others in a hundred are deletions.
     pub delete_percent: u64,
+    /// How many operations in a hundred that do not read let go of older values.
+    pub compact_percent: u64,
     /// Bytes that a written value has besides its number.
     pub padding_bytes: u64,
     /// How long a node collects requests before it proposes them as one batch.
@@ -89,6 +95,8 @@ pub struct Workload {
     /// After this long a client gives up on an operation, whose outcome is then unknown.
     #[serde(with = "crate::file::time")]
     pub patience: Nanos,
+    /// What they ask of the key-value machine besides.
+    pub features: Features,
 }
 
 /// Everything about a run that does not change within it.
@@ -245,7 +253,14 @@ impl Settings {
         settings.draw_retained(choices, profile);
         settings.draw_window(choices, profile);
         settings.draw_reserves(choices);
+        settings.draw_features(choices, profile);
         settings
+    }
+
+    /// What clients do besides, which must leave a group at rest that is to come back so.
+    fn draw_features(&mut self, choices: &mut Choices, profile: Profile) {
+        let features = Features::draw(choices, profile, self.election_timeout);
+        self.workload.features = if self.rest > 0 { features.at_rest() } else { features };
     }
 
     /// Machines that take the place of lost ones.
@@ -313,6 +328,7 @@ impl Settings {
             | Profile::Damage
             | Profile::BeyondModel
             | Profile::Leases
+            | Profile::Kv
             | Profile::LeaseBroken => false,
         };
         let on = Stream::Configuration;
@@ -440,9 +456,11 @@ fn workload(choices: &mut Choices, election_timeout: Nanos) -> Workload {
         read_percent: choices.pick(on, &[40, 10, 70]),
         lease_percent: 0,
         delete_percent: choices.pick(on, &[0, 5, 10]),
+        compact_percent: COMPACT_PERCENT,
         padding_bytes: choices.pick(on, &[0, 100, 700, 2_000]),
         gather: choices.pick(on, &[0, 0, 2, 10]) * MILLISECOND,
         patience: election_timeout * choices.between(on, 3, 8),
+        features: Features::default(),
     }
 }
 

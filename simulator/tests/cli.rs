@@ -209,7 +209,7 @@ fn a_wrong_file_and_one_of_another_version_are_refused() {
 
 /// The file of a failure: clocks drift, and no node reckons with it.
 fn failing() -> String {
-    let plan = quorate_sim(&["plan", "--seed", "105", "--profile", "leases", "--toml"]);
+    let plan = quorate_sim(&["plan", "--seed", "104", "--profile", "leases", "--toml"]);
     let plan = text(&plan.stdout);
     let from = plan.lines().find(|line| line.starts_with("max-clock-drift-ppm"));
     let from = from.expect("a setting");

@@ -39,7 +39,7 @@ fn rotting(kind: Damage, chance: u64) -> Case {
 }
 
 /// Damage lands somewhere: so many places are tried.
-const TRIES: u64 = 6;
+const TRIES: u64 = 12;
 
 fn passed(case: &Case) -> Played {
     let played = replay(case, Options::default());

@@ -148,6 +148,9 @@ fn a_keep_alive_counts_from_when_it_was_asked_and_only_once_confirmed() {
     assert_eq!(node.beside.wake_at(), Some(500 * MS), "the later one stands");
     let left = node.beside.time_to_live(&node.kv, ONE, 450 * MS);
     assert_eq!(left, Ok(TimeToLive { granted_ms: 300, left_ms: 50 }));
+    // The clock was set back.
+    let left = node.beside.time_to_live(&node.kv, ONE, 50 * MS);
+    assert_eq!(left, Ok(TimeToLive { granted_ms: 300, left_ms: 300 }));
     let gone = Err(LeaseError::NotFound { lease: TWO });
     assert_eq!(node.beside.time_to_live(&node.kv, TWO, 450 * MS), gone);
     // Asked in time, confirmed when its end is proposed: it cannot be promised any more.

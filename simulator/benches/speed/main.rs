@@ -101,7 +101,8 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
     if spent().is_none() {
         return Err("this system does not say what a thread spends on a processor".to_owned());
     }
-    let batch = |profile| Batch { profile, seeds: arguments.seeds(), nodes: arguments.nodes };
+    let (seeds, nodes) = (arguments.seeds(), arguments.nodes);
+    let batch = |profile| Batch { profile, seeds, nodes, compacts: true };
     // Whatever is slow the first time only is not counted.
     Batch { seeds: 1, ..batch(Profile::Calm) }.run(KvSystem::default(), false)?;
     let mut rows = Vec::new();
@@ -113,7 +114,7 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         rows.push(Row { profile, cost: whole });
         if profile == WITHOUT_CRASHES {
             tell(&format!("{}: without log and key-value machine", profile.name()));
-            parts.push(batch.parts(whole)?);
+            parts.push(Batch { compacts: false, ..batch }.parts()?);
         }
     }
     tell("");
@@ -138,11 +139,14 @@ struct Batch {
     profile: Profile,
     seeds: u64,
     nodes: u64,
+    /// Whether clients compact: which revision follows from what a machine answered before.
+    compacts: bool,
 }
 
 impl Batch {
-    /// The same runs without the log, without the key-value machine, and without either.
-    fn parts(&self, whole: Cost) -> Result<Part, String> {
+    /// Runs without the log, without the key-value machine, and without either.
+    fn parts(&self) -> Result<Part, String> {
+        let whole = self.run(KvSystem::default(), false)?;
         let part = Part {
             profile: self.profile,
             whole,
@@ -165,6 +169,9 @@ impl Batch {
             let recipe = Recipe { seed, profile, nodes, time: 20 * SECOND };
             let mut case = Case::with(system.clone(), recipe);
             case.settings.log_in_memory = log_in_memory;
+            if !self.compacts {
+                case.settings.workload.compact_percent = 0;
+            }
             let before = spent();
             let report = run_case(recipe, case, Options::default());
             let nanos = spent().zip(before).map_or(0, |(after, before)| after - before);

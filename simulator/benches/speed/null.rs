@@ -6,6 +6,7 @@ use quorate_core::EntryRef;
 use quorate_driver::{InstallError, SerializeState, StateMachine};
 use quorate_sim::{
     history::Told,
+    profile::Settings,
     system::{Asked, Draw, KvOperation, KvSystem, System, Turn},
 };
 
@@ -40,6 +41,10 @@ impl System for Null {
 
     fn machine(&self) -> Nothing {
         Nothing
+    }
+
+    fn prepare(&mut self, settings: &Settings) {
+        self.kv.prepare(settings);
     }
 
     fn draw(&self, turn: &Turn<'_>, draw: &mut Draw<'_>) -> KvOperation {

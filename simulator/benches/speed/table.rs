@@ -27,7 +27,7 @@ pub(crate) struct Row {
     pub(crate) cost: Cost,
 }
 
-/// The same runs with parts left out.
+/// Runs with parts left out.
 pub(crate) struct Part {
     pub(crate) profile: Profile,
     pub(crate) whole: Cost,
@@ -121,7 +121,7 @@ pub(crate) fn markdown(nodes: u64, rows: &[Row], parts: &[Part]) -> String {
         );
     }
     if !parts.is_empty() {
-        text.push_str("\nThe same runs with parts left out:\n\n| profile | what runs | events a CPU-second | ns an event | share |\n|---|---|---|---|---|\n");
+        text.push_str("\nRuns without compactions, with parts left out:\n\n| profile | what runs | events a CPU-second | ns an event | share |\n|---|---|---|---|---|\n");
     }
     for part in parts {
         for (name, cost) in part.variants() {

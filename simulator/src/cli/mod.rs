@@ -138,7 +138,7 @@ struct PlanArgs {
 /// What runs are like.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Shape {
-    /// calm, swarm, crashes, network, disk, damage, beyond-model, members, leases or lease-broken.
+    /// calm, swarm, crashes, network, disk, damage, beyond-model, members, leases, lease-broken or kv.
     #[arg(long, value_parser = profile, default_value = "swarm")]
     profile: Profile,
     /// Simulated time of a run, as 20s or 500ms; two thirds have faults.

@@ -2,11 +2,12 @@
 //! whose messages, writes and clients take longer than it is given to come back would fail for nothing.
 
 use quorate_core::Nanos;
+use quorate_kv::LEASE_TTL_MIN_MS;
 
 use crate::{
     MAX_NODES, duration,
     plan::{Fault, Wire},
-    profile::{SECOND, Settings},
+    profile::{MILLISECOND, SECOND, Settings},
 };
 
 /// Operations of a client are numbered below this.
@@ -56,8 +57,9 @@ pub(super) fn settings(settings: &Settings) -> Result<(), Refused> {
 /// Knobs of a node that are times and are not called timeouts.
 const TIMES: [&str; 3] = ["heartbeat-interval", "commit-notify-delay", "write-stall-limit"];
 
-fn numbers(settings: &Settings) -> [Bounds; 18] {
+fn numbers(settings: &Settings) -> [Bounds; 24] {
     let (link, workload) = (&settings.link, &settings.workload);
+    let features = &workload.features;
     [
         ("nodes", settings.nodes, 1, MAX_NODES),
         ("spares", settings.spares, 0, MAX_NODES),
@@ -76,18 +78,25 @@ fn numbers(settings: &Settings) -> [Bounds; 18] {
         ("workload.read-percent", workload.read_percent, 0, 100),
         ("workload.lease-percent", workload.lease_percent, 0, 100),
         ("workload.delete-percent", workload.delete_percent, 0, 100),
+        ("workload.compact-percent", workload.compact_percent, 0, 100),
+        ("workload.features.transactions", features.transactions, 0, 100),
+        ("workload.features.sessions", features.sessions, 0, 100),
+        ("workload.features.leases", features.leases, 0, 100),
+        ("workload.features.locks", features.locks, 0, 100),
+        ("workload.features.watches", features.watches, 0, 100),
         ("workload.padding-bytes", workload.padding_bytes, 0, PADDING_BYTES),
     ]
 }
 
 /// Beside the election timeout, which is in its range: several messages and writes must fit
 /// in it, or nobody is elected, and a group is given some of it to come back.
-fn times(settings: &Settings) -> [Bounds; 12] {
+fn times(settings: &Settings) -> [Bounds; 13] {
     let (link, workload) = (&settings.link, &settings.workload);
     let timeout = settings.election_timeout;
     let path = [link.delay, link.spread, settings.write_time, settings.write_spread];
     let path = path.into_iter().fold(0, u64::saturating_add);
     let (half, quarter) = (timeout / 2, timeout / 4);
+    let least = if workload.features.any() { LEASE_TTL_MIN_MS * MILLISECOND } else { 0 };
     [
         ("write-time", settings.write_time, 0, quarter),
         ("write-spread", settings.write_spread, 0, quarter),
@@ -99,6 +108,7 @@ fn times(settings: &Settings) -> [Bounds; 12] {
         ("workload.pace", workload.pace, 0, 20 * timeout),
         ("workload.gather", workload.gather, 0, half),
         ("workload.patience", workload.patience, half, 20 * timeout),
+        ("workload.features.ttl", workload.features.ttl, least, 20 * timeout),
         ("fault-time", settings.fault_time, 0, FAULT_TIME),
         ("rest", settings.rest, 0, FAULT_TIME),
     ]

@@ -10,7 +10,7 @@ mod words;
 use std::ops::Range;
 
 use quorate_core::Nanos;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use toml::Spanned;
 
 use crate::{
@@ -83,16 +83,38 @@ struct Header {
     system: Spanned<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct RawOperation<O> {
     client: u64,
     number: u64,
     at: Word<Nanos>,
     #[serde(flatten)]
     operation: O,
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(skip_serializing_if = "is_not")]
     lease: bool,
+}
+
+/// What is read of it first. A table that is left over is the system's to take or refuse: an enum
+/// cannot tell this one which fields it took.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Frame {
+    client: u64,
+    number: u64,
+    at: Word<Nanos>,
+    #[serde(default)]
+    lease: bool,
+    #[serde(flatten)]
+    operation: toml::Table,
+}
+
+impl<'de, O: DeserializeOwned> Deserialize<'de> for RawOperation<O> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<RawOperation<O>, D::Error> {
+        let Frame { client, number, at, lease, operation } = Frame::deserialize(from)?;
+        let operation = O::deserialize(operation).map_err(serde::de::Error::custom)?;
+        Ok(RawOperation { client, number, at, operation, lease })
+    }
 }
 
 fn is_not(value: &bool) -> bool {

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::{
-    case::Verb,
     plan::{Fault, Kinds, MessageKind, Pattern, Planned, Split, Target, When, Wire},
     profile::SECOND,
     run::{Options, replay},
@@ -33,7 +32,7 @@ fn operations_and_quiet_streams_are_read_again() {
         client: 1,
         number: 7,
         at: 1_234_567,
-        operation: KvOperation { verb: Verb::Get, key: 2 },
+        operation: KvOperation::Get { key: 2 },
         lease: true,
     };
     for list in [vec![], vec![operation, PlannedOperation { number: 9, ..operation }]] {
@@ -168,7 +167,7 @@ fn operations_of_nobody_and_out_of_order_are_refused() {
             client,
             number,
             at: 0,
-            operation: KvOperation { verb: Verb::Put, key: 0 },
+            operation: KvOperation::Put { key: 0, session: 0 },
             lease: false,
         };
         let operations = Some(numbers.map(one).to_vec());

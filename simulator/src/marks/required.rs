@@ -85,6 +85,21 @@ const LEASES: [Mark; 7] = [
     Mark::LeaderDeposed,
 ];
 
+/// What the key-value machine can do beside single keys.
+const KV: [Mark; 11] = [
+    Mark::TxnDone,
+    Mark::TxnRefused,
+    Mark::AnsweredAgain,
+    Mark::LeaseKept,
+    Mark::LeaseExpired,
+    Mark::KeyExpired,
+    Mark::WatchTold,
+    Mark::WatchTakenUp,
+    Mark::WatchCompacted,
+    Mark::LockTaken,
+    Mark::SnapshotInstalled,
+];
+
 /// Damage that is noticed, and a machine that takes the place of another.
 const DAMAGE: [Mark; 9] = [
     Mark::Rotted,
@@ -109,8 +124,11 @@ const BEYOND_ONLY: [Mark; 4] =
 /// A log that never writes a sector twice before it syncs has no earlier versions of it; and one whose
 /// group commits are one record never finds a part of one. And it takes a snapshot within the moment of
 /// an install or of a read to bring a driver on these ways of its own; and a rotten snapshot, its node in
-/// the lead, and somebody who lags that far, for it to be refused.
-const OPTIONAL: [Mark; 6] = [
+/// the lead, and somebody who lags that far, for it to be refused. A leader loses its office just when a
+/// lease has run out, or a holder its lease just before it writes, in few runs.
+const OPTIONAL: [Mark; 8] = [
+    Mark::ExpiryStale,
+    Mark::HolderFenced,
     Mark::OlderSector,
     Mark::PartOfGroupRecovered,
     Mark::InstallGone,
@@ -136,6 +154,7 @@ impl Profile {
             Profile::BeyondModel => (100, BEYOND.to_vec()),
             Profile::Members => (200, [CALM.as_slice(), &MEMBERS].concat()),
             Profile::LeaseBroken => (200, CALM.to_vec()),
+            Profile::Kv => (200, [CALM.as_slice(), &KV].concat()),
             Profile::Leases => (200, [CALM.as_slice(), &LEASES].concat()),
         };
         Required { from_seeds, marks }

@@ -34,7 +34,8 @@ impl Plan {
             | Profile::BeyondModel
             | Profile::Members
             | Profile::Leases
-            | Profile::LeaseBroken => 2,
+            | Profile::LeaseBroken
+            | Profile::Kv => 2,
         };
         let families: [(bool, u64, Draw); 7] = [
             (on.crashes, 6, crash),

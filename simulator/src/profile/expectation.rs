@@ -65,7 +65,8 @@ impl Profile {
             | Profile::Damage
             | Profile::BeyondModel
             | Profile::Members
-            | Profile::Leases => None,
+            | Profile::Leases
+            | Profile::Kv => None,
         }
     }
 

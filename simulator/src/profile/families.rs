@@ -35,11 +35,13 @@ pub enum Profile {
     /// As [`Profile::Leases`], with clocks that run, leap and stand as no lease allows: stale reads
     /// are due.
     LeaseBroken,
+    /// All that the key-value machine can do, with crashes, partitions and snapshots.
+    Kv,
 }
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Profile; 10] = [
+    pub const ALL: [Profile; 11] = [
         Profile::Calm,
         Profile::Swarm,
         Profile::Crashes,
@@ -50,6 +52,7 @@ impl Profile {
         Profile::Members,
         Profile::Leases,
         Profile::LeaseBroken,
+        Profile::Kv,
     ];
 
     /// The name on the command line.
@@ -65,6 +68,7 @@ impl Profile {
             Profile::Members => "members",
             Profile::Leases => "leases",
             Profile::LeaseBroken => "lease-broken",
+            Profile::Kv => "kv",
         }
     }
 
@@ -101,7 +105,8 @@ impl Profile {
             | Profile::Damage
             | Profile::BeyondModel
             | Profile::Leases
-            | Profile::LeaseBroken => families,
+            | Profile::LeaseBroken
+            | Profile::Kv => families,
         }
     }
 
@@ -121,7 +126,8 @@ impl Profile {
             | Profile::Network
             | Profile::Members
             | Profile::Leases
-            | Profile::LeaseBroken => families,
+            | Profile::LeaseBroken
+            | Profile::Kv => families,
         }
     }
 
@@ -139,7 +145,8 @@ impl Profile {
             | Profile::Disk
             | Profile::Damage
             | Profile::BeyondModel
-            | Profile::LeaseBroken => families,
+            | Profile::LeaseBroken
+            | Profile::Kv => families,
         }
     }
 
@@ -192,6 +199,7 @@ impl Profile {
                 leases: true,
                 ..Families::default()
             },
+            Profile::Kv => Families::of_kv(draw),
             Profile::LeaseBroken => Families {
                 partitions: draw(),
                 links: draw(),
@@ -249,6 +257,25 @@ pub struct Families {
 }
 
 impl Families {
+    /// Whatever may come between a client and what a node does beside its log. Where clocks drift,
+    /// they stay within what nodes reckon with.
+    fn of_kv(mut draw: impl FnMut() -> bool) -> Families {
+        let clocks = draw();
+        Families {
+            crashes: draw(),
+            triggers: draw(),
+            partitions: draw(),
+            links: draw(),
+            pauses: draw(),
+            snapshots: draw(),
+            members: draw(),
+            transfers: draw(),
+            clocks,
+            leases: clocks,
+            ..Families::default()
+        }
+    }
+
     /// Each of them as it is drawn, but for what is drawn by a key.
     fn any(mut draw: impl FnMut() -> bool) -> Families {
         Families {

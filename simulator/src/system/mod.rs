@@ -9,15 +9,18 @@ mod turn;
 use std::fmt::Debug;
 
 use bytes::Bytes;
+use quorate_core::{LogId, Nanos, RequestId, Term, Timestamp};
 use quorate_driver::StateMachine;
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use kv::{KvOperation, KvSystem};
+pub use kv::{KvAnswer, KvOperation, KvSystem, Service};
 pub use turn::{Asked, Change, Draw, End, Turn, Wanted};
 
 use crate::{
     hash::{mix, mix_bytes},
+    marks::Mark,
     oracle::Violation,
+    profile::Settings,
 };
 
 /// What a client is told of its operation.
@@ -42,6 +45,12 @@ pub trait System: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// What a client is told.
     type Answer: Clone + Debug;
 
+    /// A run of this kind is about to begin.
+    fn prepare(&mut self, _settings: &Settings) {}
+
+    /// True time, which no node sees, is `now`; to be told before anything happens at it.
+    fn at(&mut self, _now: Nanos) {}
+
     /// The state machine of a node that starts: empty.
     fn machine(&self) -> Self::Machine;
 
@@ -50,6 +59,22 @@ pub trait System: Clone + Debug + PartialEq + Send + Sync + 'static {
 
     /// Whether an operation only reads: it then needs no entry of the log.
     fn is_read(&self, operation: &Self::Operation) -> bool;
+
+    /// Whether any node answers an operation that only reads, from what it has.
+    fn is_local(&self, _operation: &Self::Operation) -> bool {
+        false
+    }
+
+    /// Whether an operation that only reads may rest on a leader's lease.
+    fn takes_lease(&self, _operation: &Self::Operation) -> bool {
+        true
+    }
+
+    /// Whether a client asks again where nobody knows what became of its operation, as it does where
+    /// that was surely not done.
+    fn is_retried(&self, _operation: &Self::Operation) -> bool {
+        false
+    }
 
     /// The command that asks for an operation that does not only read. Every attempt at it gives
     /// the same one.
@@ -65,6 +90,52 @@ pub trait System: Clone + Debug + PartialEq + Send + Sync + 'static {
 
     /// What a client is told of an operation that only reads.
     fn read(&self, machine: &Self::Machine, operation: &Self::Operation) -> Self::Answer;
+
+    /// An operation that only reads came to a node, whose clock shows `time`. False where it is to
+    /// ask another one.
+    fn asked(
+        &mut self,
+        _asked: &Asked<'_, Self::Operation>,
+        _machine: &mut Self::Machine,
+        _request: RequestId,
+        _time: Timestamp,
+    ) -> bool {
+        true
+    }
+
+    /// What a client is told of an operation that only reads, now that its node may answer; none
+    /// where it is to ask another one. By default [`System::read`].
+    fn show(
+        &mut self,
+        asked: &Asked<'_, Self::Operation>,
+        machine: &mut Self::Machine,
+        _request: RequestId,
+    ) -> Option<Self::Answer> {
+        Some(self.read(machine, asked.operation))
+    }
+
+    /// What a node does beside its log: told whenever anything happens to it, with what its clock
+    /// shows and the term in which it leads, if it does. Gives a command that it proposes of itself.
+    fn attend(
+        &mut self,
+        _machine: &mut Self::Machine,
+        _time: Timestamp,
+        _leads: Option<Term>,
+    ) -> Option<Bytes> {
+        None
+    }
+
+    /// What [`System::attend`] gave out in `term` was surely not proposed.
+    fn refused(&mut self, _machine: &mut Self::Machine, _term: Term) {}
+
+    /// When a node must look after what it does beside its log, by its clock.
+    fn wake_at(&self, _machine: &Self::Machine) -> Option<Timestamp> {
+        None
+    }
+
+    /// A node's state machine has installed a snapshot whose last entry is `last`; told before
+    /// [`System::changed`].
+    fn installed(&mut self, _machine: &mut Self::Machine, _last: LogId) {}
 
     /// A hash of a response, which is the same on every node. By default of its `Debug` text.
     fn hash_response(&self, response: &ResponseOf<Self>) -> u64 {
@@ -119,6 +190,17 @@ pub trait System: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// What must not be.
     fn finished(&mut self, _machine: &Self::Machine) -> Result<(), Violation> {
         Ok(())
+    }
+
+    /// What the group has yet to do of itself, once clients have ceased to ask: the run goes on until
+    /// there is nothing, and must come to that in the time that a group has to come back.
+    fn unfinished(&self) -> Option<String> {
+        None
+    }
+
+    /// What was reached that only the system knows of.
+    fn reached(&self) -> Vec<(Mark, u64)> {
+        Vec::new()
     }
 
     /// Searches that [`System::finished`] gave up, which are counted.

@@ -75,7 +75,7 @@ impl<S: System> World<S> {
         // The first three numbers of this key are the system's.
         let [_, _, _, leases] = self.choices.keyed(stream, key, [1, 1, 1, 100]);
         let share = workload.lease_percent;
-        let lease = self.system.is_read(&operation) && share > 0 && leases >= 100 - share;
+        let lease = share > 0 && leases >= 100 - share && self.rests_on_lease(&operation);
         PlannedOperation { client, number, at: self.now, operation, lease }
     }
 
@@ -132,14 +132,20 @@ impl<S: System> World<S> {
         };
         client.next = begun.number + 1;
         let operation = self.begun.len();
+        // What any node may answer has no place behind what was answered before.
+        let is_local = self.system.is_local(&begun.operation);
+        let floor = if is_local { 0 } else { self.oracles.read.begin() };
+        let lease = begun.lease && self.rests_on_lease(&begun.operation);
+        let client = &mut self.clients[number as usize];
         client.pending = Some(Pending {
             operation,
             number: begun.number,
             attempts: 0,
-            lease: begun.lease,
+            lease,
             reads: self.system.is_read(&begun.operation),
-            floor: self.oracles.read.begin(),
+            floor,
             attempt: None,
+            doubt: false,
             healed,
         });
         self.begun.push(begun);
@@ -211,7 +217,7 @@ impl<S: System> World<S> {
         self.oracles.storms.reason(1);
         self.hash = crate::hash::mix(self.hash, request);
         if is_read {
-            return self.read(to, request, lease);
+            return self.ask_to_read(to, request, taken);
         }
         let node = &mut self.nodes[to as usize];
         let life_number = node.lives;
@@ -229,7 +235,12 @@ impl<S: System> World<S> {
     }
 
     /// A read came to a node: where a lease is published that covers it, the core is not asked.
-    fn read(&mut self, to: u64, request: RequestId, lease: bool) -> Result<(), Violation> {
+    pub(super) fn read(
+        &mut self,
+        to: u64,
+        request: RequestId,
+        lease: bool,
+    ) -> Result<(), Violation> {
         let node = &mut self.nodes[to as usize];
         let time = node.clock.read(self.now);
         let Some(life) = &mut node.life else { return Ok(()) };
@@ -324,19 +335,22 @@ impl<S: System> World<S> {
                 floors.read(number, pending.floor, applied)?;
                 self.end(number, End::Read { applied, answer })?;
             }
-            Answer::Unknown if !pending.reads => {
+            Answer::Unknown if !self.may_ask_again(&pending) => {
+                let client = &mut self.clients[number as usize];
                 client.hint = None;
                 self.marks.reach(Mark::OutcomeUnknown);
                 self.end(number, End::Unknown)?;
             }
             // A read that is lost may be asked again; so may what was surely not done.
             Answer::Refused { .. } | Answer::Unknown => {
+                let client = &mut self.clients[number as usize];
                 client.hint = match answer {
                     Answer::Refused { leader } => leader,
                     Answer::Wrote { .. } | Answer::Read { .. } | Answer::Unknown => None,
                 };
                 if let Some(pending) = &mut client.pending {
                     pending.attempt = None;
+                    pending.doubt |= matches!(answer, Answer::Unknown);
                 }
                 let wait = MILLISECOND + self.for_attempt(number, Leg::Wait, 9 * MILLISECOND);
                 let operation = pending.operation;
@@ -365,8 +379,8 @@ impl<S: System> World<S> {
         self.clients[number as usize].hint = None;
         self.tell_lead(|| What::GiveUp { client: number });
         let end = match pending.attempt {
-            Some(_) => End::Unknown,
-            None => End::Never,
+            None if !pending.doubt => End::Never,
+            Some(_) | None => End::Unknown,
         };
         self.end(number, end)
     }
@@ -385,7 +399,7 @@ impl<S: System> World<S> {
 }
 
 /// An operation as a system sees it.
-fn asked<'a, O>(
+pub(super) fn asked<'a, O>(
     begun: &'a [PlannedOperation<O>],
     index: usize,
     workload: &'a Workload,

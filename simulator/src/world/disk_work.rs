@@ -114,6 +114,7 @@ impl<S: System> World<S> {
         // An install may have failed, as its snapshot was gone; then nothing is applied.
         if let Some(last) = install.filter(|last| running.driver.applied() == last.index) {
             self.oracles.machine.installed(number, last, &self.oracles.log)?;
+            self.system.installed(&mut running.machine, last);
             let change = Change::Snapshot { last: last.index };
             self.system.changed(number, &change, &running.machine)?;
             self.marks.add(Mark::SnapshotInstalled, u64::from(before > 0));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use quorate_core::{Index, Nanos, RequestId, Timestamp};
+use quorate_core::{Index, Nanos, RequestId, Term, Timestamp};
 
 use super::{
     World,
@@ -131,6 +131,8 @@ pub(super) enum Order {
     Members,
     /// Another leader.
     Transfer,
+    /// Nobody: a node proposed it of itself, while it led in this term.
+    Own(Term),
 }
 
 impl<A> Event<A> {

@@ -285,16 +285,22 @@ impl<S: System> World<S> {
             self.note(4, number, &[]);
             return self.pump(number);
         }
+        if self.system.wake_at(&running.machine).is_some_and(|at| at <= time) {
+            Trace::told(&mut self.trace, |trace| trace.timer(number));
+            self.note(24, number, &[]);
+            return self.pump(number);
+        }
         self.schedule_tick(number);
         Ok(())
     }
 
-    /// Puts a tick into the queue for the deadline, unless there is one.
+    /// Puts a tick into the queue for the next deadline, unless there is one.
     pub(super) fn schedule_tick(&mut self, number: u64) {
         let node = &mut self.nodes[number as usize];
         let life = node.lives;
         let Some(running) = &mut node.life else { return };
-        let Some(deadline) = running.driver.deadline() else { return };
+        let deadlines = [running.driver.deadline(), self.system.wake_at(&running.machine)];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else { return };
         if running.tick_at.is_some_and(|earlier| earlier <= deadline) {
             return;
         }

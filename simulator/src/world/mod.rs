@@ -4,6 +4,7 @@
 //! follows from it, judge it.
 
 mod atlas;
+mod beside;
 mod clients;
 mod disk_work;
 mod events;
@@ -184,7 +185,8 @@ impl<S: System> World<S> {
     /// # Errors
     /// Where a node does not start.
     pub fn with(mut choices: Choices, case: Case<S>) -> Result<World<S>, Violation> {
-        let Case { system, settings, plan, operations, .. } = case;
+        let Case { mut system, settings, plan, operations, .. } = case;
+        system.prepare(&settings);
         let nodes: Vec<Node<S>> =
             (0..settings.all_nodes()).map(|n| Node::new(&mut choices, &settings, n)).collect();
         let clients = settings.workload.clients;
@@ -304,6 +306,7 @@ impl<S: System> World<S> {
             return Err(Violation::Stuck { timeouts: 0, what });
         }
         self.now = at;
+        self.system.at(at);
         self.stats.events += 1;
         if let Some(trace) = &mut self.trace {
             trace.handle(number, at, self.stats.events);
@@ -425,6 +428,7 @@ impl<S: System> World<S> {
         marks.add(Mark::MessageHeld, network.held);
         marks.add(Mark::LinkFull, network.overflowed);
         marks.add(Mark::KindLate, network.lagged);
+        self.system.reached().into_iter().for_each(|(mark, count)| marks.add(mark, count));
         for node in &self.nodes {
             stats::mark_disk(&mut marks, node.disk.counters());
             if let Some(life) = &node.life {

@@ -3,7 +3,7 @@
 use quorate_core::{Halt, Refusal, RoleKind, Timestamp};
 use quorate_driver::{Cause, Outcome};
 
-use super::{Event, Work, World};
+use super::{Event, Order, Work, World};
 use crate::{
     client::Answer,
     marks::Mark,
@@ -27,9 +27,10 @@ impl<S: System> World<S> {
     fn outcome(&mut self, number: u64, outcome: Outcome<ResponseOf<S>>) -> Result<(), Violation> {
         match outcome {
             Outcome::Done { request, .. } if self.orders.contains_key(&request) => {
-                self.orders.remove(&request);
-                self.marks.reach(Mark::MembersChanged);
-                self.say(|_| format!("node {number}: other members, as asked"));
+                if let Some(Order::Members) = self.orders.remove(&request) {
+                    self.marks.reach(Mark::MembersChanged);
+                    self.say(|_| format!("node {number}: other members, as asked"));
+                }
             }
             Outcome::Done { request, log_id, response } => {
                 let Some(asked) = self.requests.get(&request) else { return Ok(()) };
@@ -43,6 +44,7 @@ impl<S: System> World<S> {
             Outcome::Refused { request, reason } => {
                 self.mark_refusal(reason);
                 if let Some(order) = self.orders.remove(&request) {
+                    self.own_refused(number, order);
                     self.say(|_| format!("node {number} refuses {order:?}: {reason}"));
                 }
                 self.reply(number, request, Answer::Refused { leader: hint(reason) });
@@ -90,9 +92,7 @@ impl<S: System> World<S> {
             judge_lease(number, life)?;
         }
         self.marks.add(Mark::FollowerRead, u64::from(life.view.role != RoleKind::Leader));
-        let answer = self.system.read(&life.machine, &self.begun[asked.operation].operation);
-        let applied = life.driver.applied();
-        self.reply(number, request, Answer::Read { answer, applied });
+        self.show(number, request);
         Ok(())
     }
 

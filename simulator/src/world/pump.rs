@@ -30,6 +30,7 @@ impl<S: System> World<S> {
         if self.struck.is_empty() {
             self.outcomes(number)?;
             self.hand_out(number)?;
+            self.attend(number)?;
             self.schedule_tick(number);
         }
         Ok(())

@@ -152,8 +152,9 @@ impl<S: System> World<S> {
         }
         let waits =
             |client: &&Client<S::Operation>| client.pending.is_some() && self.hung.is_none();
-        let client = self.clients.iter().find(waits)?;
-        Some(format!("client {} still waits", client.number))
+        let client = self.clients.iter().find(waits);
+        let waits = client.map(|client| format!("client {} still waits", client.number));
+        waits.or_else(|| self.system.unfinished())
     }
 
     /// What keeps members apart: who leads, who they are, what each has applied.

@@ -1,12 +1,12 @@
 //! What is judged at the end of a run, and beside it, is shown what must not be, and says so.
 
 use quorate_core::{HardState, LogId, NodeId};
-use quorate_kv::Kv;
 
 use super::{stages::SETTLED_TIMEOUTS, *};
 use crate::{
     history::{Ask, Told},
     profile::MILLISECOND,
+    system::Service,
 };
 
 /// A calm world of three nodes that has run to its end.
@@ -43,7 +43,7 @@ fn a_value_that_nobody_wrote() {
 #[test]
 fn a_state_machine_that_differs_at_the_end() {
     let mut world = ended();
-    world.nodes[2].life.as_mut().unwrap().machine = Kv::default();
+    world.nodes[2].life.as_mut().unwrap().machine = Service::default();
     assert!(matches!(world.finish(), Err(Violation::MachinesDiffer { node: 2, .. })));
 }
 

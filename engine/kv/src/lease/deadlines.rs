@@ -61,10 +61,11 @@ impl Deadlines {
         Some(times.ttl_ms)
     }
 
-    /// How long a lease has left. Milliseconds, rounded down; none for a lease that is not there.
+    /// How long a lease has left. Milliseconds, rounded down; none for a lease that is not there. No
+    /// more than it was given, though a clock that was set back lets it live longer.
     pub fn left_ms(&self, lease: LeaseId, now: u64) -> Option<u64> {
         let times = self.by_lease.get(&lease)?;
-        Some(times.ends_at.saturating_sub(now) / MS)
+        Some((times.ends_at.saturating_sub(now) / MS).min(times.ttl_ms))
     }
 
     /// When the next lease ends.

@@ -43,7 +43,8 @@ pub(super) fn draw(
         | Profile::Disk
         | Profile::Damage
         | Profile::BeyondModel
-        | Profile::LeaseBroken => return,
+        | Profile::LeaseBroken
+        | Profile::Kv => return,
     };
     let [drawn] = choices.keyed(ON, SCENES, [u64::MAX]);
     let mut chance = Chance::new(drawn);

@@ -1,0 +1,236 @@
+//! What a client makes of an answer, and whether it may have been given.
+
+use quorate_core::Index;
+use quorate_kv::{KeyRange, KeyValue, KvError, OperationResponse, Outcome, RangeRequest, Revision};
+
+use super::{
+    KvAnswer, KvOperation, KvSystem, Open,
+    command::{ACCOUNTS, BALANCE, Kind, value_of},
+    drawn::Knows,
+    locks::Taken,
+    watch_of,
+};
+use crate::{
+    marks::Mark,
+    oracle::Violation,
+    system::{Asked, End},
+};
+
+impl KvSystem {
+    /// An operation is over: judges the answer, and keeps what the client learnt.
+    pub(super) fn judge_end(
+        &mut self,
+        asked: &Asked<'_, KvOperation>,
+        end: &End<KvAnswer>,
+        open: Open,
+        moment: u64,
+    ) -> Result<(), Violation> {
+        if self.judge.is_none() {
+            return Ok(());
+        }
+        self.use_lock(asked.client)?;
+        match end {
+            End::Wrote { place, answer } => {
+                self.judge_write(asked, place.index, answer, open, moment)
+            }
+            End::Read { applied, answer } => self.judge_read(asked, *applied, answer),
+            // Whatever it has may be gone, and whatever it asked for may be there.
+            End::Never | End::Unknown => {
+                self.learn(asked.client, |knows| knows.lock = None);
+                Ok(())
+            }
+        }
+    }
+
+    fn learn(&mut self, client: u64, learn: impl FnOnce(&mut Knows)) {
+        learn(self.clients.entry(client).or_insert_with(Knows::nothing));
+    }
+
+    /// Whoever believes to hold a lock writes to what it guards.
+    fn use_lock(&mut self, client: u64) -> Result<(), Violation> {
+        let Some((lock, token)) = self.knows(client).lock else { return Ok(()) };
+        let Some(judge) = &mut self.judge else { return Ok(()) };
+        if !judge.locks.write(lock, token)? {
+            self.learn(client, |knows| knows.lock = None);
+        }
+        Ok(())
+    }
+
+    fn judge_write(
+        &mut self,
+        asked: &Asked<'_, KvOperation>,
+        index: Index,
+        answer: &KvAnswer,
+        open: Open,
+        moment: u64,
+    ) -> Result<(), Violation> {
+        let client = asked.client;
+        let Some(judge) = &mut self.judge else { return Ok(()) };
+        let response = match answer {
+            KvAnswer::Told { hash, .. } => return judge.told(client, index, *hash),
+            KvAnswer::Response(response) => response,
+            KvAnswer::Range(_)
+            | KvAnswer::Kept(_)
+            | KvAnswer::Left(_)
+            | KvAnswer::Watched { .. } => {
+                let what = format!("a write of client {client} was answered as a read");
+                return Err(Violation::model("answers", what));
+            }
+        };
+        judge.told(client, index, super::answer::hash(response))?;
+        match &response.outcome {
+            Some(Ok(Outcome::Granted { lease, ttl_ms })) => {
+                judge.promises.promised(*lease, *ttl_ms, open.at)?;
+                let is_session = matches!(asked.operation, KvOperation::Open { .. });
+                self.learn(client, |knows| {
+                    *if is_session { &mut knows.session } else { &mut knows.lease } = true;
+                });
+            }
+            Some(Ok(Outcome::Ended { .. })) => self.learn(client, |knows| {
+                (knows.lease, knows.lock) = (false, None);
+            }),
+            Some(Ok(Outcome::Txn(txn))) => {
+                self.saw(asked, &txn.responses)?;
+                self.locked(asked, txn.succeeded, response.revision, open.moment, moment)?;
+                if let KvOperation::Swap { cell, .. } = *asked.operation
+                    && txn.succeeded
+                {
+                    let revision = response.revision;
+                    self.learn(client, |knows| knows.cells[cell as usize] = revision);
+                }
+            }
+            Some(Err(error)) => self.refused_with(asked, error),
+            Some(Ok(Outcome::Compacted | Outcome::QuotaSet)) | None => {}
+        }
+        Ok(())
+    }
+
+    /// A client learns from a refusal what it has and what it has not.
+    fn refused_with(&mut self, asked: &Asked<'_, KvOperation>, error: &KvError) {
+        let is_session = matches!(asked.operation, KvOperation::Open { .. });
+        self.learn(asked.client, |knows| match error {
+            KvError::LeaseExists { .. } if is_session => knows.session = true,
+            KvError::LeaseExists { .. } => knows.lease = true,
+            KvError::LeaseNotFound { .. } => (knows.lease, knows.lock) = (false, None),
+            KvError::SessionNotFound { .. } => knows.session = false,
+            _ => {}
+        });
+    }
+
+    /// What a transaction showed of accounts and cells. Whatever was moved, all accounts together
+    /// hold the same.
+    fn saw(
+        &mut self,
+        asked: &Asked<'_, KvOperation>,
+        responses: &[OperationResponse],
+    ) -> Result<(), Violation> {
+        let Some(OperationResponse::Range(range)) = responses.last() else { return Ok(()) };
+        match *asked.operation {
+            KvOperation::Move { .. } => self.saw_accounts(asked.client, &range.keys),
+            KvOperation::Swap { cell, .. } => {
+                let revision = range.keys.first().map_or(0, |one| one.mod_revision);
+                self.learn(asked.client, |knows| knows.cells[cell as usize] = revision);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn saw_accounts(&mut self, client: u64, keys: &[KeyValue]) -> Result<(), Violation> {
+        let mut accounts = [(BALANCE, 0); ACCOUNTS as usize];
+        for one in keys.iter().filter(|one| Kind::Account.all().contains(&one.key)) {
+            let number = one.key.last().copied().unwrap_or_default();
+            if let Some(account) = accounts.get_mut(usize::from(number)) {
+                *account = (value_of(&one.value), one.mod_revision);
+            }
+        }
+        let total: u64 = accounts.iter().map(|(balance, _)| balance).sum();
+        if total != BALANCE * ACCOUNTS {
+            let due = BALANCE * ACCOUNTS;
+            let what = format!("client {client} saw {total} in all accounts together, not {due}");
+            return Err(Violation::model("bank", what));
+        }
+        self.learn(client, |knows| knows.accounts = accounts);
+        Ok(())
+    }
+
+    fn locked(
+        &mut self,
+        asked: &Asked<'_, KvOperation>,
+        succeeded: bool,
+        token: Revision,
+        began: u64,
+        ended: u64,
+    ) -> Result<(), Violation> {
+        let client = asked.client;
+        match *asked.operation {
+            KvOperation::Lock { lock, .. } if succeeded => {
+                self.learn(client, |knows| knows.lock = Some((lock, token)));
+                let Some(judge) = &mut self.judge else { return Ok(()) };
+                judge.reach(Mark::LockTaken);
+                judge.locks.taken(Taken { client, lock, token, began, ended })
+            }
+            KvOperation::Unlock { .. } => {
+                self.learn(client, |knows| knows.lock = None);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn judge_read(
+        &mut self,
+        asked: &Asked<'_, KvOperation>,
+        applied: Index,
+        answer: &KvAnswer,
+    ) -> Result<(), Violation> {
+        let (client, operation) = (asked.client, asked.operation);
+        let Some(judge) = &mut self.judge else { return Ok(()) };
+        match answer {
+            KvAnswer::Range(range) => {
+                let KvOperation::Scan { revision } = *operation else { return Ok(()) };
+                let request = RangeRequest { revision, ..RangeRequest::new(KeyRange::ALL) };
+                judge.read(&request, applied, range)?;
+                match range.as_ref() {
+                    Ok(found) if revision == 0 => self.saw_accounts(client, &found.keys),
+                    Ok(_) | Err(_) => Ok(()),
+                }
+            }
+            KvAnswer::Kept(Ok(ttl_ms)) => {
+                let KvOperation::KeepAlive { id } = *operation else { return Ok(()) };
+                judge.reach(Mark::LeaseKept);
+                let asked_at = judge.asked_at.get(&client).copied().unwrap_or_default();
+                judge.promises.promised(quorate_kv::LeaseId(id), *ttl_ms, asked_at)
+            }
+            KvAnswer::Kept(Err(_)) => {
+                let is_session = operation_is_of_session(operation, client);
+                self.learn(client, |knows| {
+                    if is_session {
+                        knows.session = false;
+                    } else {
+                        (knows.lease, knows.lock) = (false, None);
+                    }
+                });
+                Ok(())
+            }
+            KvAnswer::Left(Ok(time)) if time.left_ms > time.granted_ms => {
+                let what = format!("client {client}'s lease lives on for {time:?}");
+                Err(Violation::model("lease", what))
+            }
+            KvAnswer::Watched { from, batch } => {
+                let next = judge.watched(client, &watch_of(client, *from), batch)?;
+                if matches!(operation, KvOperation::Watch { afresh: true, .. }) {
+                    judge.reach(Mark::WatchTakenUp);
+                }
+                self.learn(client, |knows| knows.watched = next);
+                Ok(())
+            }
+            KvAnswer::Left(_) | KvAnswer::Told { .. } | KvAnswer::Response(_) => Ok(()),
+        }
+    }
+}
+
+fn operation_is_of_session(operation: &KvOperation, client: u64) -> bool {
+    let session = super::drawn::session_of(client);
+    matches!(operation, KvOperation::KeepAlive { id } if *id == session)
+}
