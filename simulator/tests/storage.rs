@@ -39,7 +39,9 @@ fn rotting(kind: Damage, chance: u64) -> Case {
 }
 
 /// Damage lands somewhere: so many places are tried.
-const TRIES: u64 = 12;
+const TRIES: u64 = 6;
+/// And so many at most, until it lands on so much that a quorum is gone.
+const TRIES_MAX: u64 = 60;
 
 fn passed(case: &Case) -> Played {
     let played = replay(case, Options::default());
@@ -67,13 +69,12 @@ fn within_the_atlas_one_of_three_is_damaged_and_replaced() {
 #[test]
 fn beyond_the_atlas_nodes_refuse_and_the_group_stands_still() {
     for kind in Damage::ALL {
-        let mut lost = 0;
-        for chance in 1..=TRIES {
+        let is_lost = |chance| {
             let mut case = rotting(kind, chance);
             (case.settings.atlas, case.settings.reserves) = (false, 0);
-            lost += passed(&case).marks.count(Mark::QuorumLost);
-        }
-        assert!(lost > 0, "{kind:?}");
+            passed(&case).marks.count(Mark::QuorumLost) > 0
+        };
+        assert!((1..=TRIES_MAX).any(is_lost), "{kind:?}");
     }
 }
 
