@@ -35,7 +35,7 @@ pub use self::{
     key_range::KeyRange,
     lease::{Deadlines, Lease, LeaseId},
     limits::*,
-    machine::Kv,
+    machine::{Kv, View},
     request::*,
     store::{Change, KeyValue},
     watch::{Batch, WatchId, WatchRequest, Watches},

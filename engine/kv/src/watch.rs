@@ -10,6 +10,10 @@ use bytes::Bytes;
 
 use crate::{Change, KeyRange, Kv, KvError, Revision};
 
+/// How many changes a watch looks at in one go, whether it wants them or not, and those of the same
+/// revision besides: reading holds up applying.
+const LOOK_LIMIT: u64 = 1024;
+
 /// The number of a watch.
 pub type WatchId = u64;
 
@@ -95,7 +99,7 @@ impl Watches {
         let next = if request.from > 0 { request.from } else { kv.revision() + 1 };
         let behind = next <= kv.revision();
         if behind {
-            drop(kv.changes(next)?);
+            kv.kept(next)?;
         }
         self.last_id += 1;
         let id = self.last_id;
@@ -131,7 +135,8 @@ impl Watches {
             return Vec::new();
         }
         let mut woken = Vec::new();
-        for (revision, key, is_delete) in kv.changed_since(from) {
+        for record in kv.records_since(from) {
+            let (revision, key, is_delete) = (record.mod_revision, &record.key, record.is_gone());
             let of_key = self.of_key.get(key).into_iter().flatten();
             for id in of_key.chain(&self.of_range) {
                 let watch = self.watches.get_mut(id).expect("an index names watches");
@@ -161,8 +166,9 @@ impl Watches {
         woken
     }
 
-    /// The next changes for a watch: at least those of one revision, where there are any, and no
-    /// further revision once there are `limit` of them. None for a watch that has ended.
+    /// The next changes for a watch: no further revision once there are `limit` of them, or once so
+    /// many were looked at that it is time for others; then there is more. None for a watch that has
+    /// ended.
     ///
     /// # Errors
     /// [`KvError::Compacted`] where a compaction has passed its place: what it missed is gone, so it
@@ -173,22 +179,25 @@ impl Watches {
         if !watch.behind {
             return Some(Ok(Batch { changes: Vec::new(), through, more: false }));
         }
-        let all = match kv.changes(watch.next) {
-            Ok(all) => all,
-            Err(error) => return Some(Err(error)),
-        };
+        if let Err(error) = kv.kept(watch.next) {
+            return Some(Err(error));
+        }
         let request = &watch.request;
-        let wanted = all.filter(|change| request.wants(change.now.is_none(), &change.key));
         let mut batch = Batch { changes: Vec::new(), through, more: false };
-        for mut change in wanted {
-            let last = batch.changes.last().map(|last: &Change| last.revision);
-            let is_full = batch.changes.len() as u64 >= limit.max(1);
-            if is_full && last.is_some_and(|last| last < change.revision) {
-                (batch.through, batch.more) = (last.unwrap_or_default(), true);
+        let mut last = watch.next;
+        for (looked, record) in (0_u64..).zip(kv.records_since(watch.next)) {
+            let revision = record.mod_revision;
+            let is_full = batch.changes.len() as u64 >= limit.max(1) || looked >= LOOK_LIMIT;
+            if is_full && last < revision {
+                (batch.through, batch.more) = (last, true);
                 break;
             }
-            change.before = change.before.filter(|_| request.previous);
-            batch.changes.push(change);
+            last = revision;
+            if request.wants(record.is_gone(), &record.key) {
+                let mut change = kv.change(record);
+                change.before = change.before.filter(|_| request.previous);
+                batch.changes.push(change);
+            }
         }
         watch.next = batch.through + 1;
         watch.behind = batch.more;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use common::{Machine, command, range};
 use proptest::prelude::*;
-use quorate_kv::{Batch, Change, Command, KeyRange, KvError, WatchId, WatchRequest, Watches};
+use quorate_kv::{
+    Batch, Change, Command, KeyRange, KvError, RangeRequest, WatchId, WatchRequest, Watches,
+};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -203,4 +205,45 @@ fn a_watch_that_missed_nothing_is_not_lost_to_a_compaction() {
     assert_eq!(watches.reset(&ahead.kv), [id]);
     let told = watches.read(&ahead.kv, id, 9).unwrap().unwrap();
     assert_eq!((told.changes.len(), told.through), (1, 5));
+}
+
+#[test]
+fn a_watch_that_wants_little_of_a_long_history_looks_through_it_bit_by_bit() {
+    let mut machine = Machine::default();
+    for number in 0..5_000 {
+        let key = if number % 2_000 == 1_999 { "rare" } else { "often" };
+        machine.apply(&Command::put(key, "1"));
+    }
+    let mut watches = Watches::default();
+    let request = WatchRequest { from: 1, ..WatchRequest::new(KeyRange::key("rare")) };
+    let id = watches.begin(&machine.kv, request).expect("kept");
+    let (mut told, mut reads, mut through) = (Vec::new(), 0, 0);
+    loop {
+        let batch = watches.read(&machine.kv, id, 100).expect("it runs").expect("kept");
+        assert!(batch.through > through, "it goes on");
+        through = batch.through;
+        told.extend(batch.changes.into_iter().map(|change| change.revision));
+        reads += 1;
+        if !batch.more {
+            break;
+        }
+    }
+    assert_eq!(told, [2_001, 4_001]);
+    assert!(reads >= 5, "{reads}");
+    assert_eq!(through, machine.kv.revision());
+}
+
+#[test]
+fn a_view_stays_as_it_was() {
+    let mut machine = Machine::default();
+    machine.apply(&Command::put("a", "1"));
+    let view = machine.kv.view();
+    machine.apply(&Command::put("a", "2"));
+    machine.apply(&Command::put("b", "1"));
+    let read = view.range(&RangeRequest::new(KeyRange::ALL)).expect("it can be read");
+    assert_eq!(view.revision(), 2);
+    assert_eq!(read.keys.len(), 1);
+    assert_eq!(read.keys[0].value, "1");
+    assert!(machine.kv.is_wide(&KeyRange::ALL, 1));
+    assert!(!machine.kv.is_wide(&KeyRange::ALL, 2));
 }

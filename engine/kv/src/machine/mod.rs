@@ -3,6 +3,7 @@
 mod read;
 mod snapshot;
 mod txn;
+mod view;
 
 use bytes::Bytes;
 use quorate_core::{EntryRef, LogId, Payload};
@@ -14,8 +15,10 @@ use crate::{
     hash::Hash,
     lease::Leases,
     session::{Known, Session, Sessions},
-    store::{Store, Writes},
+    store::{Record, Store, Writes},
 };
+
+pub use self::view::View;
 
 /// The key-value state machine. Equal histories give equal values, and a copy shares all that
 /// neither changes.
@@ -112,19 +115,24 @@ impl Kv {
     /// # Errors
     /// [`KvError::Compacted`] where some of them are not kept any more.
     pub fn changes(&self, from: Revision) -> Result<impl Iterator<Item = Change> + '_, KvError> {
-        let compacted = self.compacted();
-        if from < compacted {
-            return Err(KvError::Compacted { asked: from, compacted });
-        }
-        Ok(self.store.changes(from).map(|record| self.store.change(record)))
+        self.kept(from)?;
+        Ok(self.records_since(from).map(|record| self.change(record)))
     }
 
-    /// The same, without what became of the keys: revision, key, and whether it was deleted.
-    pub(crate) fn changed_since(
-        &self,
-        from: Revision,
-    ) -> impl Iterator<Item = (Revision, &Bytes, bool)> {
-        self.store.changes(from).map(|one| (one.mod_revision, &one.key, one.is_gone()))
+    /// Whether the changes of `from` and of the revisions above it are all kept.
+    pub(crate) fn kept(&self, from: Revision) -> Result<(), KvError> {
+        let compacted = self.compacted();
+        if from < compacted { Err(KvError::Compacted { asked: from, compacted }) } else { Ok(()) }
+    }
+
+    /// What the changes of `from` and of the revisions above it left, in order.
+    pub(crate) fn records_since(&self, from: Revision) -> impl Iterator<Item = &Record> {
+        self.store.changes(from).map(AsRef::as_ref)
+    }
+
+    /// What a record changed.
+    pub(crate) fn change(&self, record: &Record) -> Change {
+        self.store.change(record)
     }
 
     /// A hash over every entry applied and what it led to, in order: machines that have applied the

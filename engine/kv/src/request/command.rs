@@ -176,3 +176,22 @@ impl Command {
         Ok(command)
     }
 }
+
+impl Response {
+    /// The bytes that one node sends another.
+    pub fn encode(&self) -> Bytes {
+        let mut bytes = Vec::new();
+        wire::put_response(&mut wire::Writer(&mut bytes), self);
+        bytes.into()
+    }
+
+    /// The response of these bytes; keys and values share them.
+    ///
+    /// # Errors
+    /// [`RequestError::Malformed`] for anything that [`Response::encode`] would not write.
+    pub fn decode(bytes: Bytes) -> Result<Response, RequestError> {
+        let mut from = wire::Reader(bytes);
+        let response = wire::get_response(&mut from)?;
+        from.end(response)
+    }
+}

@@ -117,6 +117,11 @@ impl Store {
         Ok(shown.filter(|record| !record.is_gone()))
     }
 
+    /// Whether more than `count` keys of `range` are kept, those that are gone included.
+    pub(crate) fn is_wide(&self, range: &KeyRange, count: u32) -> bool {
+        self.index.range(range).nth(count as usize).is_some()
+    }
+
     /// Whether `asked` can be read.
     pub(crate) fn readable(&self, asked: Revision) -> Result<(), KvError> {
         if asked > self.revision {
