@@ -116,6 +116,28 @@ fn changes_of_members_meet_what_they_are_meant_to_meet() {
     }
 }
 
+#[test]
+fn all_that_the_machine_can_do_passes_and_reaches_its_marks() {
+    let mut marks = Marks::default();
+    for seed in 0..16 {
+        let report = pass(short(seed, Profile::Kv), Options { twice: seed < 2, ..Options::default() });
+        marks.merge(&report.marks);
+    }
+    for mark in [
+        Mark::TxnDone,
+        Mark::TxnRefused,
+        Mark::LeaseKept,
+        Mark::LeaseExpired,
+        Mark::KeyExpired,
+        Mark::WatchTold,
+        Mark::WatchTakenUp,
+        Mark::WatchCompacted,
+        Mark::LockTaken,
+    ] {
+        assert!(marks.count(mark) > 0, "{mark} was never reached");
+    }
+}
+
 /// The stale read of a world whose nodes know of no drift, if there is one.
 fn stale(seed: u64) -> Option<Violation> {
     let recipe = Recipe { profile: Profile::Leases, ..Recipe::new(seed) };

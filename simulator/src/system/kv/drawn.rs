@@ -13,6 +13,8 @@ use crate::{
 
 /// How many revisions a compaction leaves.
 const KEPT_REVISIONS: u64 = 8;
+/// The same, where watches and scans look back: some still come too late.
+const KEPT_TO_LOOK_BACK: u64 = 60;
 /// Cells, items, mortal keys and locks of which clients choose.
 const CELLS: u64 = 3;
 const ITEMS: u64 = 5;
@@ -71,7 +73,8 @@ pub(super) fn operation(system: &KvSystem, turn: &Turn<'_>, draw: &mut Draw<'_>)
         return KvOperation::Get { key };
     }
     if compacts > 0 && draw.below(100) >= 100 - compacts {
-        return KvOperation::Compact { revision: system.newest.saturating_sub(KEPT_REVISIONS) };
+        let kept = if features.any() { KEPT_TO_LOOK_BACK } else { KEPT_REVISIONS };
+        return KvOperation::Compact { revision: system.newest.saturating_sub(kept) };
     }
     if deletes < turn.workload.delete_percent {
         return KvOperation::Delete { key };
@@ -112,8 +115,9 @@ fn of_features(
 }
 
 fn scan(system: &KvSystem, draw: &mut Draw<'_>) -> KvOperation {
-    let back = draw.below(2 * KEPT_REVISIONS);
-    let revision = if back < KEPT_REVISIONS { 0 } else { system.newest.saturating_sub(back) };
+    let back = draw.below(2 * KEPT_TO_LOOK_BACK);
+    let is_now = back < KEPT_TO_LOOK_BACK;
+    let revision = if is_now { 0 } else { system.newest.saturating_sub(back - KEPT_TO_LOOK_BACK / 2) };
     KvOperation::Scan { revision }
 }
 
