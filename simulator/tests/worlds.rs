@@ -120,7 +120,8 @@ fn changes_of_members_meet_what_they_are_meant_to_meet() {
 fn all_that_the_machine_can_do_passes_and_reaches_its_marks() {
     let mut marks = Marks::default();
     for seed in 0..16 {
-        let report = pass(short(seed, Profile::Kv), Options { twice: seed < 2, ..Options::default() });
+        let report =
+            pass(short(seed, Profile::Kv), Options { twice: seed < 2, ..Options::default() });
         marks.merge(&report.marks);
     }
     for mark in [

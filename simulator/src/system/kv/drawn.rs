@@ -117,7 +117,8 @@ fn of_features(
 fn scan(system: &KvSystem, draw: &mut Draw<'_>) -> KvOperation {
     let back = draw.below(2 * KEPT_TO_LOOK_BACK);
     let is_now = back < KEPT_TO_LOOK_BACK;
-    let revision = if is_now { 0 } else { system.newest.saturating_sub(back - KEPT_TO_LOOK_BACK / 2) };
+    let revision =
+        if is_now { 0 } else { system.newest.saturating_sub(back - KEPT_TO_LOOK_BACK / 2) };
     KvOperation::Scan { revision }
 }
 

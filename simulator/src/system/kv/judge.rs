@@ -183,11 +183,15 @@ impl Judge {
         let shown = |change: &Change| Change { before: None, ..change.clone() };
         let expected: Vec<Change> = all.iter().filter(wants).map(shown).collect();
         if batch.changes != expected || batch.through > self.reference.revision() {
+            let pairs = batch.changes.iter().zip(&expected);
+            let at = pairs.take_while(|(one, other)| one == other).count();
             let what = format!(
-                "client {client}'s watch from {from} was told of {:?} through {}, where there was {:?}",
-                places(&batch.changes),
+                "client {client}'s watch from {from} was told of {} changes through {}; number {at} \
+                 is {}, and should be {}",
+                batch.changes.len(),
                 batch.through,
-                places(&expected)
+                place(batch.changes.get(at)),
+                place(expected.get(at))
             );
             return Err(Violation::model("watches", what));
         }
@@ -214,7 +218,12 @@ impl Judge {
     }
 }
 
-/// Changes in short: each one's revision and key.
-fn places(changes: &[Change]) -> Vec<(Revision, String)> {
-    changes.iter().map(|change| (change.revision, change.key.escape_ascii().to_string())).collect()
+/// A change in short.
+fn place(change: Option<&Change>) -> String {
+    let Some(Change { revision, key, now, .. }) = change else { return "none".to_owned() };
+    let key = key.escape_ascii();
+    match now {
+        Some(now) => format!("put {} of {key} in {revision}, by lease {}", now.version, now.lease),
+        None => format!("the end of {key} in {revision}"),
+    }
 }
