@@ -257,8 +257,13 @@ impl Settings {
         settings
     }
 
-    /// What clients do besides, which must leave a group at rest that is to come back so.
+    /// What clients do besides, which must leave a group at rest that is to come back so. Older
+    /// values are part of a snapshot: where its parts are small they must be, or it takes longer to
+    /// travel than a group has to come back.
     fn draw_features(&mut self, choices: &mut Choices, profile: Profile) {
+        if self.families.snapshots {
+            self.workload.padding_bytes = self.workload.padding_bytes.min(self.part_bytes);
+        }
         let features = Features::draw(choices, profile, self.election_timeout);
         self.workload.features = if self.rest > 0 { features.at_rest() } else { features };
     }

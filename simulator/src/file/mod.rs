@@ -10,7 +10,10 @@ mod words;
 use std::ops::Range;
 
 use quorate_core::Nanos;
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use toml::Spanned;
 
 use crate::{
@@ -95,8 +98,8 @@ struct RawOperation<O> {
     lease: bool,
 }
 
-/// What is read of it first. A table that is left over is the system's to take or refuse: an enum
-/// cannot tell this one which fields it took.
+/// What is read of it first. What is left over is the system's: an enum cannot tell this table which
+/// fields it took, so that those which it would not write are refused.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Frame {
@@ -109,10 +112,15 @@ struct Frame {
     operation: toml::Table,
 }
 
-impl<'de, O: DeserializeOwned> Deserialize<'de> for RawOperation<O> {
+impl<'de, O: Serialize + DeserializeOwned> Deserialize<'de> for RawOperation<O> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<RawOperation<O>, D::Error> {
         let Frame { client, number, at, lease, operation } = Frame::deserialize(from)?;
-        let operation = O::deserialize(operation).map_err(serde::de::Error::custom)?;
+        let found: Vec<String> = operation.keys().cloned().collect();
+        let operation = O::deserialize(operation).map_err(D::Error::custom)?;
+        let known = toml::Table::try_from(&operation).map_err(D::Error::custom)?;
+        if let Some(alien) = found.iter().find(|name| !known.contains_key(*name)) {
+            return Err(D::Error::custom(format!("unknown field `{alien}`")));
+        }
         Ok(RawOperation { client, number, at, operation, lease })
     }
 }
@@ -132,7 +140,7 @@ fn is_kv(name: &Spanned<String>) -> bool {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[serde(bound(deserialize = "O: serde::de::DeserializeOwned"))]
+#[serde(bound(deserialize = "O: Serialize + DeserializeOwned"))]
 struct Raw<O> {
     format: u64,
     quorate_sim: String,

@@ -14,7 +14,7 @@ use crate::{
 /// How many revisions a compaction leaves.
 const KEPT_REVISIONS: u64 = 8;
 /// The same, where watches and scans look back: some still come too late.
-const KEPT_TO_LOOK_BACK: u64 = 60;
+const KEPT_TO_LOOK_BACK: u64 = 30;
 /// Cells, items, mortal keys and locks of which clients choose.
 const CELLS: u64 = 3;
 const ITEMS: u64 = 5;
