@@ -68,6 +68,7 @@ impl<R> Answers<R> {
             Outcome::RoleChanged { role, term, leader } => {
                 info!(?role, term, ?leader, "role changed");
             }
+            // Published by the node's task.
             Outcome::Lease { until } => debug!(?until, "lease"),
             Outcome::Misuse(misuse) => error!(%misuse, "misuse"),
             Outcome::Halted(cause) => error!(%cause, "halted"),
@@ -95,6 +96,7 @@ pub(crate) fn status_of<R: Clone>(driver: &Driver<R>) -> NodeStatus {
         role: status.role,
         term: status.term,
         leader: status.leader,
+        is_alone: status.configuration.voters().len() == 1,
         applied: driver.applied(),
         commit: status.commit,
         last: status.log.last().index,

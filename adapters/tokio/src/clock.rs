@@ -21,6 +21,9 @@ impl Clock {
         }
     }
 
+    /// Whether it counts the time that the machine is asleep: else nothing may rest on a lease.
+    pub const COUNTS_SLEEP: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
     /// The time now: CLOCK_BOOTTIME.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn now(&self) -> Timestamp {

@@ -1,5 +1,7 @@
 //! What the rest of a process holds of a node.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quorate_core::{Consistency, Index, LogId, MemberChange, NodeId, Refusal, RoleKind, Term};
 use tokio::{
@@ -7,7 +9,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::store::StoreEnd;
+use crate::{Clock, published::Published, store::StoreEnd};
 
 /// What a node is, as far as others in its process need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct NodeStatus {
     pub term: Term,
     /// The leader of the term, where known.
     pub leader: Option<NodeId>,
+    /// Whether it is the only voter.
+    pub is_alone: bool,
     /// The last entry applied to its state machine.
     pub applied: Index,
     /// The last entry that it knows to be committed.
@@ -153,6 +157,8 @@ pub struct NodeHandle<R> {
     pub(crate) status: watch::Receiver<NodeStatus>,
     pub(crate) task: AbortHandle,
     pub(crate) store: StoreEnd,
+    pub(crate) published: Arc<Published>,
+    pub(crate) clock: Clock,
 }
 
 impl<R> Clone for NodeHandle<R> {
@@ -162,6 +168,8 @@ impl<R> Clone for NodeHandle<R> {
             status: self.status.clone(),
             task: self.task.clone(),
             store: self.store.clone(),
+            published: self.published.clone(),
+            clock: self.clock,
         }
     }
 }
@@ -223,6 +231,26 @@ impl<R> NodeHandle<R> {
             mpsc::error::TrySendError::Closed(_) => ReadError::Stopped,
         })?;
         answer.await.unwrap_or(Err(ReadError::Stopped))
+    }
+
+    /// Whether the state machine, as it is now or later, may answer a read that was invoked before
+    /// this is called: this node leads, and its lease runs. False says nothing: ask
+    /// [`NodeHandle::read_index_with`]. Does not pass through the node's task.
+    pub fn may_read(&self) -> bool {
+        !self.task.is_finished() && self.published.may_read(|| self.clock.now())
+    }
+
+    /// Whether this node leads, and nobody else can: of all nodes at most one says so at a time, as
+    /// far as clocks drift apart by no more than is configured. A leader that has lost its quorum
+    /// says so no longer than an election timeout, and a new one not before its first commit.
+    pub fn is_leader(&self) -> bool {
+        let (is_leader, is_alone) = {
+            let status = self.status.borrow();
+            (status.role == RoleKind::Leader && status.halted.is_none(), status.is_alone)
+        };
+        let is_running = !self.task.is_finished();
+        let needs_none = is_alone || !self.published.is_kept();
+        is_running && is_leader && (needs_none || self.published.has_lease(|| self.clock.now()))
     }
 
     /// Hands the leadership to another voter, or to the one that is best prepared; returns once this

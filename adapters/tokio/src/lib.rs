@@ -10,6 +10,7 @@ mod fetch;
 mod handle;
 mod mesh;
 mod node;
+mod published;
 mod scripted;
 mod snapshots;
 mod store;

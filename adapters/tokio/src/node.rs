@@ -7,7 +7,9 @@ use std::{
 
 use bytes::Bytes;
 use quorate_core::{Message, NodeId, RequestId, Timestamp};
-use quorate_driver::{ApplyDone, ApplyJob, Driver, LogStore, SnapshotPolicy, StateMachine};
+use quorate_driver::{
+    ApplyDone, ApplyJob, Driver, LogStore, Outcome, SnapshotPolicy, StateMachine,
+};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -18,6 +20,7 @@ use crate::{
     Clock, Mesh, NodeHandle, NodeStatus, SnapshotError, SnapshotFrame, TransferError,
     answers::{Answers, status_of},
     handle::{ProposeReply, Request},
+    published::Published,
     store::{self, Jobs, StoreDone, StoreJob, StoreThread},
     turn::{Fetched, Sources, Turn},
 };
@@ -64,6 +67,8 @@ where
     let (publish, status) = watch::channel(status_of(&parts.driver));
     let (tell_fetched, fetched) = mpsc::unbounded_channel();
     let sources = Sources { queue, inbox: parts.inbox, snapshots: parts.snapshots, done, fetched };
+    let published = Arc::new(Published::of(&parts.driver));
+    let clock = parts.clock;
     let task = Task {
         driver: parts.driver,
         machine: parts.machine,
@@ -78,10 +83,11 @@ where
         is_fetching: false,
         fetched: tell_fetched,
         stop_by: None,
+        published: published.clone(),
     };
     let running = task.run(sources).instrument(info_span!("node", id = %node));
     let task = tokio::spawn(running).abort_handle();
-    Ok(NodeHandle { requests, status, task, store: end })
+    Ok(NodeHandle { requests, status, task, store: end, published, clock })
 }
 
 pub(crate) struct Task<M: StateMachine> {
@@ -100,6 +106,7 @@ pub(crate) struct Task<M: StateMachine> {
     pub(crate) fetched: mpsc::UnboundedSender<Fetched>,
     /// When to stop at the latest, by the node's clock; until then what was accepted is finished.
     stop_by: Option<u64>,
+    published: Arc<Published>,
 }
 
 impl<M: StateMachine + Sync + 'static> Task<M> {
@@ -139,7 +146,7 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
                 StoreDone::Kept(done) => self.driver.snapshot_done(done, now),
                 StoreDone::Loaded(loaded) => {
                     let done = self.with_machine(|machine| loaded.run(machine));
-                    self.driver.apply_done(done, now);
+                    self.apply_done(done, now);
                 }
             }
         }
@@ -235,13 +242,17 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
     /// Starts everything that may start, until nothing more does.
     fn act(&mut self) {
         loop {
+            // Before the others can hear of it, and before the lease that was stepped with it.
+            self.published.set_commit(self.driver.raft().status().commit);
             self.send();
             self.start_store();
-            self.settle();
+            if self.settle() {
+                continue;
+            }
             match self.driver.next_apply() {
                 Some(ApplyJob::Entries(job)) => {
                     let done = self.with_machine(|machine| job.run(machine));
-                    self.driver.apply_done(done, self.clock.now());
+                    self.apply_done(done, self.clock.now());
                 }
                 // Its bytes come from the store's thread.
                 Some(ApplyJob::Install(job)) => self.start(StoreJob::Load(job)),
@@ -261,6 +272,11 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
             Ok(mut machine) => run(&mut machine),
             Err(poisoned) => run(&mut poisoned.into_inner()),
         }
+    }
+
+    fn apply_done(&mut self, done: ApplyDone<M::Response>, now: Timestamp) {
+        self.driver.apply_done(done, now);
+        self.published.set_applied(self.driver.applied());
     }
 
     fn start_store(&mut self) {
@@ -288,10 +304,21 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         }
     }
 
-    fn settle(&mut self) {
+    /// True where the driver was stepped.
+    fn settle(&mut self) -> bool {
+        let mut is_taken_back = false;
         for outcome in self.driver.drain_outcomes() {
+            if let Outcome::Lease { until } = &outcome {
+                self.published.set_lease(*until);
+                is_taken_back = until.is_none();
+            }
             self.answers.settle(outcome);
         }
+        if is_taken_back {
+            // Who still reads found it running, and reads what was true then.
+            self.driver.lease_closed(self.clock.now());
+        }
+        is_taken_back
     }
 
     fn publish_status(&mut self) {

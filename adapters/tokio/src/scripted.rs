@@ -1,10 +1,12 @@
 //! A handle on no node: whoever holds the other end answers in its place. For tests of what is built
 //! on handles.
 
+use std::sync::Arc;
+
 use quorate_core::Index;
 use tokio::sync::{mpsc, watch};
 
-use crate::{NodeHandle, NodeStatus, ReadError, handle::Request, store::StoreEnd};
+use crate::{Clock, NodeHandle, NodeStatus, ReadError, handle::Request, store::StoreEnd};
 
 /// The other end of a [`NodeHandle`].
 pub struct Scripted<R> {
@@ -18,7 +20,14 @@ impl<R: Send + 'static> Scripted<R> {
         let (requests, queue) = mpsc::channel(16);
         let (publish, status) = watch::channel(status);
         let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
-        let handle = NodeHandle { requests, status, task, store: StoreEnd::none() };
+        let handle = NodeHandle {
+            requests,
+            status,
+            task,
+            store: StoreEnd::none(),
+            published: Arc::default(),
+            clock: Clock::new(),
+        };
         (handle, Scripted { requests: queue, publish })
     }
 

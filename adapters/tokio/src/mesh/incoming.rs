@@ -13,7 +13,7 @@ use quorate_core::NodeId;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, mpsc::error::TrySendError},
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
@@ -184,7 +184,16 @@ async fn take(mesh: &Mesh, from: NodeId, mut body: Bytes, ends: &Ends) -> bool {
     match kind {
         REQUEST => {
             let responder = Responder { to: from, id, mesh: mesh.clone() };
-            ends.ask.send(Incoming { from, body, responder }).await.is_ok()
+            // The node's own messages come over this connection, too: they must not wait for the
+            // engine. No answer that the engine gives is empty.
+            match ends.ask.try_send(Incoming { from, body, responder }) {
+                Ok(()) => true,
+                Err(TrySendError::Full(Incoming { responder, .. })) => {
+                    responder.respond(&[]);
+                    true
+                }
+                Err(TrySendError::Closed(_)) => false,
+            }
         }
         FETCH => match mesh.read_fetch(from, id, body) {
             Some(fetch) => {

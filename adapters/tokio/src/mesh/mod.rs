@@ -31,8 +31,8 @@ use tokio::{
     task::JoinSet,
 };
 
-/// The version of the mesh's frames; another one is refused.
-pub const WIRE_PROTOCOL: u32 = 2;
+/// The version of the mesh's frames; another one is refused. Version 2 forwarded single keys.
+pub const WIRE_PROTOCOL: u32 = 3;
 
 /// Frames that may wait for a peer.
 const PEER_QUEUE: usize = 4 * 1024;
@@ -91,7 +91,7 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Sends the answer; it may be lost.
+    /// Sends the answer, which is not empty; it may be lost.
     pub fn respond(self, body: &[u8]) {
         self.mesh.send_frame(self.to, RESPONSE, self.id, body);
     }
@@ -103,6 +103,9 @@ pub enum RequestError {
     /// It was surely not sent.
     #[error("not sent: node {0} cannot be reached")]
     NotSent(NodeId),
+    /// It was surely not taken.
+    #[error("not taken: node {0} has as many requests waiting as it may, {REQUESTS}")]
+    Busy(NodeId),
     /// It may have been taken.
     #[error("unknown: no answer from node {0}")]
     NoAnswer(NodeId),
@@ -233,6 +236,7 @@ impl Mesh {
             return Err(RequestError::NotSent(to));
         }
         match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(body)) if body.is_empty() => Err(RequestError::Busy(to)),
             Ok(Ok(body)) => Ok(body),
             Ok(Err(_)) | Err(_) => Err(RequestError::NoAnswer(to)),
         }
