@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use quorate_core::{Config, NodeId};
 use quorate_driver::SnapshotPolicy;
+use quorate_tokio::Clock;
 
 /// Whether a node's storage should be new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,14 @@ impl EngineConfig {
         if self.peers.is_empty() { vec![self.node] } else { self.peers.keys().copied().collect() }
     }
 
+    /// The members, with their addresses.
+    pub(crate) fn addresses(&self) -> BTreeMap<NodeId, Option<SocketAddr>> {
+        if self.peers.is_empty() {
+            return BTreeMap::from([(self.node, None)]);
+        }
+        self.peers.iter().map(|(&node, &address)| (node, Some(address))).collect()
+    }
+
     pub(crate) fn snapshot_policy(&self) -> SnapshotPolicy {
         SnapshotPolicy { every_entries: self.snapshot_every_entries, ..SnapshotPolicy::NEVER }
     }
@@ -85,6 +94,8 @@ impl EngineConfig {
             election_timeout: nanos(self.election_timeout),
             heartbeat_interval: nanos(self.heartbeat_interval),
             retain_entries: self.retain_entries,
+            lease_reads: Clock::COUNTS_SLEEP,
+            publish_lease: true,
             ..Config::new(self.node, self.group)
         }
     }

@@ -1,34 +1,21 @@
 //! A node in this process: its log, its task, its mesh.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, RwLock},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use quorate_core::{Configuration, NodeId, Persisted};
 use quorate_driver::{Driver, Found, Recorder, Recovered};
-use quorate_kv::{Kv, Response};
+use quorate_kv::Response;
 use quorate_tokio::{
-    Clock, Incoming, Mesh, MeshOptions, MeshParts, NodeHandle, NodeParts, NodeStatus,
-    SnapshotError, spawn,
+    Clock, Mesh, MeshOptions, MeshParts, NodeHandle, NodeParts, NodeStatus, SnapshotError, spawn,
 };
 use quorate_wal::{DirectoryDisk, Wal, WalError, WalOptions};
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, mpsc},
-    task::AbortHandle,
-};
+use tokio::{net::TcpListener, sync::mpsc, task::AbortHandle};
 
 use crate::{
-    Client, EngineConfig, EngineError, Start, StartError,
-    forward::{Answer, Ask},
+    Client, EngineConfig, EngineError, LeaderChanges, LeaderInfo, Start, StartError,
+    server::serve,
+    service::{Local, keep_time},
 };
-
-/// Requests of other nodes that are carried out at the same time.
-const FORWARDED_LIMIT: usize = 4 * 1024;
 
 /// A node that runs inside this process. It stops when [`EmbeddedEngine::stop`] is called; dropping
 /// it stops it without waiting.
@@ -36,7 +23,8 @@ pub struct EmbeddedEngine {
     client: Client,
     node: NodeHandle<Response>,
     mesh: Option<Mesh>,
-    server: Option<AbortHandle>,
+    /// What runs beside the node: who serves the others, and who keeps the time of leases.
+    tasks: Vec<AbortHandle>,
 }
 
 impl EmbeddedEngine {
@@ -82,7 +70,7 @@ impl EmbeddedEngine {
         };
         let driver =
             driver.map_err(|source| StartError::Restore { dir: config.dir.clone(), source })?;
-        let kv = Arc::new(RwLock::new(Kv::default()));
+        let local = Local::new(clock);
         let mesh = listener.map(|listener| Mesh::start(listener, mesh_options(&config)));
         let (mesh, inbox, requests, snapshots) = match mesh {
             Some(MeshParts { mesh, inbox, requests, snapshots }) => {
@@ -93,7 +81,7 @@ impl EmbeddedEngine {
         let parts = NodeParts {
             driver,
             store: wal,
-            machine: kv.clone(),
+            machine: local.machine(),
             mesh: mesh.clone(),
             inbox,
             snapshots,
@@ -101,13 +89,21 @@ impl EmbeddedEngine {
             clock,
         };
         let node = spawn(parts).map_err(StartError::Thread)?;
-        let timeout = config.request_timeout;
-        let (node_handle, dir) = (node.clone(), config.dir.as_path().into());
-        let client =
-            Client { node: node_handle, id: config.node, kv, mesh: mesh.clone(), timeout, dir };
+        let client = Client {
+            node: node.clone(),
+            id: config.node,
+            local: local.clone(),
+            mesh: mesh.clone(),
+            timeout: config.request_timeout,
+            dir: config.dir.as_path().into(),
+            members: Arc::new(config.addresses()),
+            session: None,
+        };
+        let keeper = tokio::spawn(keep_time(local, node.clone())).abort_handle();
         let server =
             requests.map(|requests| tokio::spawn(serve(client.clone(), requests)).abort_handle());
-        Ok(EmbeddedEngine { client, node, mesh, server })
+        let tasks = server.into_iter().chain([keeper]).collect();
+        Ok(EmbeddedEngine { client, node, mesh, tasks })
     }
 
     /// Returns once a leader is known and this node's state holds what was acknowledged before.
@@ -122,7 +118,7 @@ impl EmbeddedEngine {
     ///
     /// # Errors
     /// [`EngineError::NotDone`] where there is nothing new, or it cannot be kept.
-    pub async fn take_snapshot(&self) -> Result<u64, EngineError> {
+    pub async fn snapshot(&self) -> Result<u64, EngineError> {
         let taken = self.node.take_snapshot().await;
         let refused = |error: SnapshotError| EngineError::NotDone { reason: error.to_string() };
         Ok(taken.map_err(refused)?.index)
@@ -138,14 +134,26 @@ impl EmbeddedEngine {
         self.node.status()
     }
 
-    /// Whether this node leads, as far as it knows.
+    /// Whether this node leads, and nobody else can: of all nodes at most one says so at a time, as
+    /// long as clocks do not drift apart. A leader that has lost its quorum says so no longer than an
+    /// election timeout, and a new one not before it can carry requests out.
     pub fn is_leader(&self) -> bool {
-        self.status().leader == Some(self.client.id)
+        self.node.is_leader()
     }
 
-    /// The leader, as far as this node knows.
-    pub fn leader(&self) -> Option<NodeId> {
-        self.status().leader
+    /// The leader and its term, as far as this node knows.
+    pub fn leader_info(&self) -> LeaderInfo {
+        LeaderInfo::from(&self.status())
+    }
+
+    /// Follows who leads.
+    pub fn leader_changes(&self) -> LeaderChanges {
+        LeaderChanges::new(self.node.watch_status())
+    }
+
+    /// How many watches this node's clients have.
+    pub fn watches(&self) -> u64 {
+        self.client.local.watches()
     }
 
     /// Finishes what was accepted, as far as it can, and closes the log. May be called again.
@@ -172,9 +180,7 @@ impl EmbeddedEngine {
     }
 
     async fn close(&self) {
-        if let Some(server) = &self.server {
-            server.abort();
-        }
+        self.tasks.iter().for_each(AbortHandle::abort);
         if let Some(mesh) = &self.mesh {
             mesh.close().await;
         }
@@ -183,9 +189,7 @@ impl EmbeddedEngine {
 
 impl Drop for EmbeddedEngine {
     fn drop(&mut self) {
-        if let Some(server) = &self.server {
-            server.abort();
-        }
+        self.tasks.iter().for_each(AbortHandle::abort);
         if let Some(mesh) = self.mesh.take() {
             mesh.close_now();
         }
@@ -256,25 +260,4 @@ fn founders(found: &Found) -> Vec<NodeId> {
     let in_log = found.log.configurations().last().map(|(_, members)| members);
     let in_snapshot = found.snapshot.as_ref().map(|snapshot| &snapshot.configuration);
     in_log.or(in_snapshot).map(|newest| newest.voters().to_vec()).unwrap_or_default()
-}
-
-/// Carries out what other nodes ask of this one.
-async fn serve(client: Client, mut requests: mpsc::Receiver<Incoming>) {
-    let places = Arc::new(Semaphore::new(FORWARDED_LIMIT));
-    while let Some(Incoming { body, responder, .. }) = requests.recv().await {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let client = client.clone();
-        tokio::spawn(async move {
-            let answer = answer(&client, body).await;
-            responder.respond(&answer.encode());
-            drop(place);
-        });
-    }
-}
-
-async fn answer(client: &Client, body: Bytes) -> Answer {
-    match Ask::decode(body) {
-        Some(ask) => client.carry_out(ask).await,
-        None => Answer::NotDone("the request makes no sense".to_owned()),
-    }
 }

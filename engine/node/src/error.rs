@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use quorate_core::{ConfigError, NodeId, RestoreError};
-use quorate_kv::CommandError;
+use quorate_kv::{KvError, LeaseId, RequestError, Revision};
 use quorate_wal::WalError;
 
 /// Why an operation has no answer.
@@ -11,7 +11,10 @@ use quorate_wal::WalError;
 pub enum EngineError {
     /// Surely not done: the request can never be taken.
     #[error(transparent)]
-    Invalid(#[from] CommandError),
+    Invalid(#[from] RequestError),
+    /// Surely not done: the state is not such that it can be.
+    #[error(transparent)]
+    Refused(KvError),
     /// Surely not done, though it was tried until its time was up.
     #[error("not done: {reason}")]
     NotDone {
@@ -24,12 +27,62 @@ pub enum EngineError {
         /// What went wrong.
         reason: String,
     },
+    /// The session has expired, or was closed. Whether requests in it that have had no answer were
+    /// done can no longer be known.
+    #[error("session {session} has expired; read what it may have done, and open another one")]
+    SessionExpired {
+        /// The session.
+        session: LeaseId,
+    },
+    /// A compaction has passed the watch: what it missed is gone.
+    #[error(
+        "the watch has told all below revision {next}, and history begins at {compacted}: read the \
+         keys, and watch from the revision behind that"
+    )]
+    WatchLost {
+        /// The first revision that was not told.
+        next: Revision,
+        /// The oldest revision that is kept.
+        compacted: Revision,
+    },
+    /// The node that served the watch has stopped. Nothing is lost.
+    #[error("{reason}: take the watch up from revision {next}, at another node or later")]
+    WatchEnded {
+        /// The first revision that was not told.
+        next: Revision,
+        /// Why.
+        reason: String,
+    },
     /// The node stopped for good.
     #[error("the node has halted: {reason}; mend the cause, then start it again")]
     Halted {
         /// Why.
         reason: String,
     },
+}
+
+impl EngineError {
+    /// Whether the operation that this is about was surely not done, and never will be; else it may
+    /// have been done, or may be yet.
+    pub fn is_surely_not_done(&self) -> bool {
+        match self {
+            EngineError::Invalid(_) | EngineError::Refused(_) | EngineError::NotDone { .. } => true,
+            // Watching does nothing.
+            EngineError::WatchLost { .. } | EngineError::WatchEnded { .. } => true,
+            EngineError::Unknown { .. }
+            | EngineError::SessionExpired { .. }
+            | EngineError::Halted { .. } => false,
+        }
+    }
+
+    pub(crate) fn not_done(reason: impl Into<String>) -> EngineError {
+        EngineError::NotDone { reason: reason.into() }
+    }
+
+    /// For an answer of a kind that was not asked for.
+    pub(crate) fn unexpected(answer: &impl std::fmt::Debug) -> EngineError {
+        EngineError::Unknown { reason: format!("the answer is of another kind: {answer:?}") }
+    }
 }
 
 /// Why a node does not start. Nothing that was stored is changed.

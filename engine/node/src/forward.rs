@@ -1,25 +1,25 @@
 //! What nodes ask of the leader's engine, and what it answers, as bytes in the mesh.
 
 use bytes::{Buf, BufMut, Bytes};
-use quorate_kv::Response;
+use quorate_kv::{LeaseId, Response};
 
 /// A question to the leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// Propose this command.
     Write(Bytes),
-    /// The value of this key, linearizably.
-    Get(Bytes),
-    /// An index: a node that has applied it may answer linearizable reads invoked before.
-    ReadIndex,
+    /// Give this lease its full time again.
+    KeepAlive(LeaseId),
+    /// How long this lease has left.
+    TimeLeft(LeaseId),
 }
 
 /// The leader's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Written(Response),
-    Value(Option<Bytes>),
-    Index(u64),
+    /// What a lease has left, milliseconds; none where there is no such lease.
+    Left(Option<u64>),
     /// Surely not done.
     NotDone(String),
     /// May be done.
@@ -28,13 +28,15 @@ pub(crate) enum Answer {
 
 impl Ask {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let (kind, body): (u8, &[u8]) = match self {
-            Ask::Write(command) => (0, command),
-            Ask::Get(key) => (1, key),
-            Ask::ReadIndex => (2, &[]),
-        };
-        let mut out = vec![kind];
-        out.extend_from_slice(body);
+        let mut out = Vec::new();
+        match self {
+            Ask::Write(command) => {
+                out.put_u8(0);
+                out.extend_from_slice(command);
+            }
+            Ask::KeepAlive(lease) => put_number(&mut out, 1, lease.0),
+            Ask::TimeLeft(lease) => put_number(&mut out, 2, lease.0),
+        }
         out
     }
 
@@ -45,8 +47,8 @@ impl Ask {
         }
         match bytes.get_u8() {
             0 => Some(Ask::Write(bytes)),
-            1 => Some(Ask::Get(bytes)),
-            2 if bytes.is_empty() => Some(Ask::ReadIndex),
+            1 => Some(Ask::KeepAlive(LeaseId(get_number(bytes)?))),
+            2 => Some(Ask::TimeLeft(LeaseId(get_number(bytes)?))),
             _ => None,
         }
     }
@@ -56,29 +58,14 @@ impl Answer {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
-            Answer::Written(Response::Put { revision }) => {
+            Answer::Written(response) => {
                 out.put_u8(0);
-                out.put_u64_le(*revision);
+                out.extend_from_slice(&response.encode());
             }
-            Answer::Written(Response::Deleted { revision, existed }) => {
-                out.put_u8(if *existed { 2 } else { 1 });
-                out.put_u64_le(*revision);
-            }
-            Answer::Written(Response::None) => put_text(&mut out, 6, "it was no command"),
-            Answer::Written(Response::BadCommand(error)) => {
-                put_text(&mut out, 6, &error.to_string());
-            }
-            Answer::Value(None) => out.put_u8(3),
-            Answer::Value(Some(value)) => {
-                out.put_u8(4);
-                out.extend_from_slice(value);
-            }
-            Answer::Index(index) => {
-                out.put_u8(5);
-                out.put_u64_le(*index);
-            }
-            Answer::NotDone(reason) => put_text(&mut out, 6, reason),
-            Answer::Unknown(reason) => put_text(&mut out, 7, reason),
+            Answer::Left(None) => out.put_u8(1),
+            Answer::Left(Some(left_ms)) => put_number(&mut out, 2, *left_ms),
+            Answer::NotDone(reason) => put_text(&mut out, 3, reason),
+            Answer::Unknown(reason) => put_text(&mut out, 4, reason),
         }
         out
     }
@@ -88,29 +75,24 @@ impl Answer {
         if bytes.is_empty() {
             return None;
         }
-        let kind = bytes.get_u8();
-        let text = || String::from_utf8_lossy(&bytes).into_owned();
-        match kind {
-            3 if bytes.is_empty() => return Some(Answer::Value(None)),
-            4 => return Some(Answer::Value(Some(bytes))),
-            6 => return Some(Answer::NotDone(text())),
-            7 => return Some(Answer::Unknown(text())),
-            _ => {}
-        }
-        if bytes.len() != 8 {
-            return None;
-        }
-        let number = bytes.get_u64_le();
-        match kind {
-            0 => Some(Answer::Written(Response::Put { revision: number })),
-            1 | 2 => {
-                let existed = kind == 2;
-                Some(Answer::Written(Response::Deleted { revision: number, existed }))
-            }
-            5 => Some(Answer::Index(number)),
+        match bytes.get_u8() {
+            0 => Response::decode(bytes).ok().map(Answer::Written),
+            1 if bytes.is_empty() => Some(Answer::Left(None)),
+            2 => Some(Answer::Left(Some(get_number(bytes)?))),
+            3 => Some(Answer::NotDone(get_text(&bytes))),
+            4 => Some(Answer::Unknown(get_text(&bytes))),
             _ => None,
         }
     }
+}
+
+fn put_number(out: &mut Vec<u8>, kind: u8, number: u64) {
+    out.put_u8(kind);
+    out.put_u64_le(number);
+}
+
+fn get_number(mut bytes: Bytes) -> Option<u64> {
+    (bytes.len() == 8).then(|| bytes.get_u64_le())
 }
 
 fn put_text(out: &mut Vec<u8>, kind: u8, text: &str) {
@@ -118,22 +100,29 @@ fn put_text(out: &mut Vec<u8>, kind: u8, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
+fn get_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
+    use quorate_kv::{KvError, Outcome};
+
     use super::*;
 
     #[test]
     fn every_question_and_answer_reads_back() {
-        for ask in [Ask::Write("c".into()), Ask::Get("k".into()), Ask::ReadIndex] {
+        let lease = LeaseId(7);
+        for ask in [Ask::Write("c".into()), Ask::KeepAlive(lease), Ask::TimeLeft(lease)] {
             assert_eq!(Ask::decode(ask.encode().into()), Some(ask));
         }
+        let granted = Outcome::Granted { lease, ttl_ms: 9 };
         let answers = [
-            Answer::Written(Response::Put { revision: 7 }),
-            Answer::Written(Response::Deleted { revision: 8, existed: true }),
-            Answer::Written(Response::Deleted { revision: 8, existed: false }),
-            Answer::Value(None),
-            Answer::Value(Some(Bytes::new())),
-            Answer::Index(9),
+            Answer::Written(Response { revision: 7, outcome: Some(Ok(granted)) }),
+            Answer::Written(Response { revision: 8, outcome: Some(Err(KvError::KeyNotFound)) }),
+            Answer::Written(Response { revision: 9, outcome: None }),
+            Answer::Left(None),
+            Answer::Left(Some(0)),
             Answer::NotDone("why".into()),
             Answer::Unknown("why".into()),
         ];
@@ -144,9 +133,11 @@ mod tests {
 
     #[test]
     fn bytes_that_no_node_sends_are_no_answer() {
-        for bytes in [&[][..], &[0], &[5, 1, 2], &[3, 0], &[9; 9]] {
-            assert_eq!(Answer::decode(Bytes::copy_from_slice(bytes)), None);
+        for bytes in [&[][..], &[0], &[2, 1, 2], &[1, 0], &[9; 9], &[0, 1, 1, 9]] {
+            assert_eq!(Answer::decode(Bytes::copy_from_slice(bytes)), None, "{bytes:?}");
         }
-        assert_eq!(Ask::decode(Bytes::from_static(&[2, 0])), None);
+        for bytes in [&[][..], &[1], &[2, 0], &[9; 9]] {
+            assert_eq!(Ask::decode(Bytes::copy_from_slice(bytes)), None, "{bytes:?}");
+        }
     }
 }

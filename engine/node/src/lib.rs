@@ -21,21 +21,37 @@
 
 mod client;
 mod config;
+mod coordination;
 mod engine;
 mod error;
 mod forward;
+mod server;
+mod service;
+mod watch;
 
-pub use client::Client;
+pub use client::{Client, HeldLease, Session};
 pub use config::{EngineConfig, Start};
+pub use coordination::{
+    Answered, Consistency, Coordination, Held, Leaders, LeaseStatus, Member, Ranged, ReadOptions,
+    Swapped, TxnAnswer, WatchOptions,
+};
 pub use engine::EmbeddedEngine;
 pub use error::{EngineError, StartError};
 pub use quorate_core::NodeId;
-pub use quorate_kv::{KEY_LIMIT_BYTES, Revision, VALUE_LIMIT_BYTES};
+pub use quorate_kv::{
+    Change, Compare, CompareOp, CompareTarget, DeleteRequest, KEY_LIMIT_BYTES, KeyRange, KeyValue,
+    KvError, LeaseId, Operation, OperationResponse, PutLease, PutRequest, PutValue, RangeRequest,
+    RequestError, Revision, SortBy, SortOrder, Txn, VALUE_LIMIT_BYTES,
+};
 pub use quorate_tokio::NodeStatus;
+pub use watch::{LeaderChanges, LeaderInfo, Told, Watcher};
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{Client, EmbeddedEngine, EngineConfig, EngineError, NodeId, Start, StartError};
+    pub use crate::{
+        Client, Consistency, Coordination, EmbeddedEngine, EngineConfig, EngineError, KeyRange,
+        NodeId, ReadOptions, Start, StartError, WatchOptions,
+    };
 }
 
 /// The README's examples are tests, too.

@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
-use quorate::{EmbeddedEngine, EngineConfig, EngineError, NodeId, Start, StartError};
-use quorate_kv::{CommandError, VALUE_LIMIT_BYTES};
+use quorate::{
+    Coordination, EmbeddedEngine, EngineConfig, EngineError, NodeId, RequestError, Start,
+    StartError, VALUE_LIMIT_BYTES,
+};
 use quorate_wal::WalError;
 use tokio::net::TcpListener;
 
@@ -103,9 +105,9 @@ async fn a_value_or_key_over_the_limit_is_refused_before_it_is_proposed() {
     client.put("a", vec![0; VALUE_LIMIT_BYTES as usize]).await.unwrap();
     let error = client.put("a", vec![0; VALUE_LIMIT_BYTES as usize + 1]).await.unwrap_err();
     let size = u64::from(VALUE_LIMIT_BYTES) + 1;
-    assert_eq!(error, EngineError::Invalid(CommandError::ValueTooLong { size }));
+    assert_eq!(error, EngineError::Invalid(RequestError::ValueTooLong { size }));
     let error = client.put("", "1").await.unwrap_err();
-    assert_eq!(error, EngineError::Invalid(CommandError::EmptyKey));
+    assert_eq!(error, EngineError::Invalid(RequestError::EmptyKey));
     engine.stop().await.unwrap();
 }
 
@@ -133,7 +135,7 @@ async fn any_node_takes_writes_and_every_node_reads_them_at_once() {
                 let read = client.get_linearizable(key.clone()).await.unwrap();
                 assert_eq!(read.as_deref(), Some(value.as_bytes()));
                 client.barrier().await.unwrap();
-                let own = client.get_stale(key.as_bytes());
+                let own = client.peek(key.as_bytes());
                 assert_eq!(own.as_deref(), Some(value.as_bytes()));
             }
         }
@@ -163,7 +165,7 @@ async fn when_the_leader_is_killed_the_others_go_on_and_it_catches_up_later() {
     let back = EmbeddedEngine::start_with(config).await.unwrap();
     back.wait_ready(LONG).await.unwrap();
     for (key, value) in [("before", "1"), ("after", "2")] {
-        assert_eq!(back.client().get_stale(key.as_bytes()).as_deref(), Some(value.as_bytes()));
+        assert_eq!(back.client().peek(key.as_bytes()).as_deref(), Some(value.as_bytes()));
     }
     three.engines[dead] = Some(back);
     three.stop().await;

@@ -6,7 +6,7 @@ mod binary;
 use std::{fs, path::Path, process::Output, time::Duration};
 
 use binary::*;
-use quorate::{EmbeddedEngine, EngineConfig};
+use quorate::{Coordination, EmbeddedEngine, EngineConfig};
 
 fn replay(arguments: &[&str]) -> Output {
     quorate().arg("replay").args(arguments).output().unwrap()
@@ -24,7 +24,7 @@ fn recorded(file: &Path) {
         for number in 0..50 {
             engine.client().put(format!("key-{number}"), "value").await.unwrap();
         }
-        engine.take_snapshot().await.unwrap();
+        engine.snapshot().await.unwrap();
         engine.stop().await.unwrap();
     });
     // Its last task may still hold it for a moment.

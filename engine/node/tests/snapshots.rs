@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
-use quorate::{EmbeddedEngine, EngineConfig, NodeId, Start};
+use quorate::{Coordination, EmbeddedEngine, EngineConfig, NodeId, Start};
 use tokio::net::TcpListener;
 
 /// Far more than anything here takes; only a hang reaches it.
@@ -37,7 +37,7 @@ async fn write(engine: &EmbeddedEngine, range: std::ops::Range<u32>) {
 
 fn holds(engine: &EmbeddedEngine, count: u32) {
     for number in 0..count {
-        let value = engine.client().get_stale(format!("key-{number}").as_bytes());
+        let value = engine.client().peek(format!("key-{number}").as_bytes());
         assert_eq!(value.as_deref(), Some(&vec![number as u8; 3_000][..]), "key-{number}");
     }
 }
@@ -64,13 +64,13 @@ async fn a_log_that_begins_with_a_snapshot_opens_and_holds_all() {
     // The policy may take one of its own at any time.
     let last = loop {
         engine.client().put("one", "more").await.unwrap();
-        match engine.take_snapshot().await {
+        match engine.snapshot().await {
             Ok(last) => break last,
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
     assert_eq!(last, engine.status().applied);
-    engine.take_snapshot().await.expect_err("there is nothing new");
+    engine.snapshot().await.expect_err("there is nothing new");
     engine.stop().await.unwrap();
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Parser;
-use quorate::{Client, EmbeddedEngine, EngineConfig, EngineError, NodeId};
+use quorate::{Client, Coordination, EmbeddedEngine, EngineConfig, EngineError, NodeId};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},

@@ -167,7 +167,7 @@ fn add(
     value: impl Into<String>,
 ) -> Result<(), String> {
     let (key, value) = (key.into(), value.into());
-    let command = quorate_kv::Command::Put { key: key.clone().into(), value: value.clone().into() };
+    let command = quorate_kv::Command::put(key.clone(), value.clone());
     command.validate().map_err(|error| error.to_string())?;
     pairs.insert(key, value);
     Ok(())

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use quorate::{Client, EngineError};
+use quorate::{Client, Coordination, EngineError};
 use tokio::time::sleep;
 
 use super::{
@@ -146,7 +146,11 @@ impl<'a> Load<'a> {
                         return Ok(());
                     }
                     // A node that halted, here for its disk, says more than the others' silence.
-                    Err(error @ (EngineError::Invalid(_) | EngineError::Halted { .. })) => {
+                    Err(
+                        error @ (EngineError::Invalid(_)
+                        | EngineError::Refused(_)
+                        | EngineError::Halted { .. }),
+                    ) => {
                         return Err(error);
                     }
                     Err(error) => error,

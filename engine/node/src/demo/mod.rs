@@ -88,7 +88,7 @@ enum DemoError {
     )]
     LostDisk { node: u64, dir: PathBuf },
     #[error(transparent)]
-    Halted(EngineError),
+    Final(EngineError),
     #[error("the nodes do not answer: {0}; run it again with QUORATE_LOG=info to see what they do")]
     NoAnswer(EngineError),
     #[error(transparent)]
@@ -102,7 +102,13 @@ enum DemoError {
 impl From<EngineError> for DemoError {
     fn from(error: EngineError) -> DemoError {
         match error {
-            EngineError::Halted { .. } | EngineError::Invalid(_) => DemoError::Halted(error),
+            // The demo has no session and no watch: these say what they say.
+            EngineError::Halted { .. }
+            | EngineError::Invalid(_)
+            | EngineError::Refused(_)
+            | EngineError::SessionExpired { .. }
+            | EngineError::WatchLost { .. }
+            | EngineError::WatchEnded { .. } => DemoError::Final(error),
             EngineError::NotDone { .. } | EngineError::Unknown { .. } => DemoError::NoAnswer(error),
         }
     }

@@ -59,5 +59,5 @@ pub(crate) async fn lost(cluster: &Cluster, ledger: &Ledger) -> Result<u64, Demo
     for client in &clients {
         client.with_timeout(BARRIER_TIMEOUT).barrier().await?;
     }
-    Ok(ledger.lost(|key| clients.iter().map(|client| client.get_stale(key)).collect()))
+    Ok(ledger.lost(|key| clients.iter().map(|client| client.peek(key)).collect()))
 }
