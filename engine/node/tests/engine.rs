@@ -1,7 +1,11 @@
 //! The engine as its users meet it: restarts, forwarding, fail-over, and what is refused.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+mod common;
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use common::{LONG, Three};
 
 use quorate::{
     Coordination, EmbeddedEngine, EngineConfig, EngineError, NodeId, RequestError, Start,
@@ -9,60 +13,6 @@ use quorate::{
 };
 use quorate_wal::WalError;
 use tokio::net::TcpListener;
-
-/// Far more than anything here takes; only a hang reaches it.
-const LONG: Duration = Duration::from_secs(60);
-
-/// Three nodes, each of which may be down.
-struct Three {
-    configs: Vec<EngineConfig>,
-    engines: Vec<Option<EmbeddedEngine>>,
-}
-
-impl Three {
-    async fn start(dir: &Path) -> Three {
-        let mut listeners = Vec::new();
-        for _ in 0..3 {
-            listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
-        }
-        let peers: BTreeMap<NodeId, SocketAddr> = (1..)
-            .map(NodeId::of)
-            .zip(listeners.iter().map(|listener| listener.local_addr().unwrap()))
-            .collect();
-        let config = |node: NodeId| EngineConfig {
-            node,
-            peers: peers.clone(),
-            request_timeout: LONG,
-            ..EngineConfig::new(dir.join(node.to_string()))
-        };
-        let configs: Vec<EngineConfig> = peers.keys().copied().map(config).collect();
-        let mut engines = Vec::new();
-        for (config, listener) in configs.iter().zip(listeners) {
-            let engine = EmbeddedEngine::start_on(config.clone(), Some(listener)).await;
-            engines.push(Some(engine.unwrap()));
-        }
-        for engine in engines.iter().flatten() {
-            engine.wait_ready(LONG).await.unwrap();
-        }
-        Three { configs, engines }
-    }
-
-    fn up(&self) -> impl Iterator<Item = &EmbeddedEngine> {
-        self.engines.iter().flatten()
-    }
-
-    fn leader(&self) -> Option<usize> {
-        let leads =
-            |engine: &Option<EmbeddedEngine>| engine.as_ref().is_some_and(|one| one.is_leader());
-        self.engines.iter().position(leads)
-    }
-
-    async fn stop(self) {
-        for engine in self.up() {
-            engine.stop().await.unwrap();
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_node_that_was_stopped_or_killed_comes_back_with_all_that_was_acknowledged() {
@@ -148,13 +98,7 @@ async fn when_the_leader_is_killed_the_others_go_on_and_it_catches_up_later() {
     let dir = tempfile::tempdir().unwrap();
     let mut three = Three::start(dir.path()).await;
     three.up().next().unwrap().client().put("before", "1").await.unwrap();
-    let dead = loop {
-        match three.leader() {
-            Some(leader) => break leader,
-            None => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
-    three.engines[dead].take().unwrap().kill().await;
+    let dead = three.kill_leader().await;
     let client = three.up().next().unwrap().client();
     // Whether a write to the dead leader was done is not known: the same again does no harm.
     while let Err(error) = client.put("after", "2").await {
