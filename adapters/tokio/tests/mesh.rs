@@ -10,7 +10,7 @@ use std::{
 
 use bytes::{BufMut, Bytes};
 use quorate_codec::encode_frame;
-use quorate_core::NodeId;
+use quorate_core::{Body, Message, NodeId};
 use quorate_tokio::{Mesh, MeshOptions, MeshParts, RequestError, WIRE_PROTOCOL};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -237,6 +237,36 @@ async fn a_request_is_answered_by_whom_it_was_sent_to() {
     }
     assert_eq!(answer.as_deref(), Ok(&b"welcome"[..]));
     server.abort();
+    one.mesh.close().await;
+    two.mesh.close().await;
+}
+
+#[tokio::test]
+async fn an_engine_with_too_much_to_do_says_so_and_holds_up_no_message() {
+    let (one, mut two) = pair().await;
+    // Connected both ways.
+    for (from, to) in [(&one, node(2)), (&two, node(1))] {
+        let _ = ask(&from.mesh, to, Duration::from_millis(10)).await;
+    }
+    // Nobody takes what the second node's engine is asked.
+    let mut asking = Vec::new();
+    let mut is_busy = false;
+    while !is_busy && asking.len() < 20_000 {
+        let ask_once = || {
+            let mesh = one.mesh.clone();
+            tokio::spawn(async move { mesh.request(node(2), b"?", LONG).await })
+        };
+        let mut last = ask_once();
+        asking.extend((0..100).map(|_| ask_once()));
+        let answer = timeout(Duration::from_millis(50), &mut last).await;
+        is_busy = matches!(answer, Ok(Ok(Err(RequestError::Busy(_)))));
+    }
+    let message = Message { term: 7, body: Body::TimeoutNow };
+    one.mesh.send(node(2), &message);
+    let heard = timeout(LONG, two.parts.inbox.recv()).await.expect("it waits behind no request");
+    assert_eq!(heard, Some((node(1), message)));
+    assert!(is_busy, "it never says so");
+    asking.iter().for_each(tokio::task::JoinHandle::abort);
     one.mesh.close().await;
     two.mesh.close().await;
 }

@@ -93,11 +93,18 @@ struct Lone {
 impl Lone {
     /// A group of one that leads.
     async fn start() -> Lone {
+        Lone::start_with(|_| {}).await
+    }
+
+    /// The same, with knobs of its own.
+    async fn start_with(set: impl FnOnce(&mut Config)) -> Lone {
+        let mut config = Config::new(NodeId::of(1), 1);
+        set(&mut config);
         let clock = Clock::new();
         let mut inner = MemoryStore::new();
         let configuration = Arc::new(Configuration::new([NodeId::of(1)]));
         let persisted = inner.open().found_or_bootstrap(configuration);
-        let driver = Driver::restore(Config::new(NodeId::of(1), 1), persisted, clock.now());
+        let driver = Driver::restore(config, persisted, clock.now());
         let (open, closed) = gate::channel();
         let (tell, waiting) = gate::channel();
         let store = Gated { inner, gate: Arc::new(Mutex::new(closed)), waiting: tell };
@@ -201,4 +208,31 @@ async fn a_node_whose_handles_are_gone_waits_for_its_disk_without_spinning() {
     let busy = metrics.worker_total_busy_duration(0) - before;
     assert!(busy < Duration::from_millis(200), "busy for {busy:?}");
     drop(open);
+}
+
+#[tokio::test]
+async fn a_leader_may_be_read_under_its_lease_until_it_stops() {
+    let lone = Lone::start_with(|config| config.publish_lease = true).await;
+    let node = &lone.node;
+    // Nothing happens in a group of one: a read makes the lease anew.
+    timeout(LONG, node.read_index()).await.expect("it is read").unwrap();
+    assert!(node.may_read());
+    assert!(node.is_leader());
+    // A lease ends by itself, but nobody else can lead a group of one.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(!node.may_read());
+    assert!(node.is_leader());
+    timeout(LONG, node.read_index()).await.expect("it is read").unwrap();
+    assert!(node.may_read());
+    timeout(LONG, node.stop()).await.expect("it stops");
+    assert!(!node.may_read());
+    assert!(!node.is_leader());
+}
+
+#[tokio::test]
+async fn without_a_published_lease_nobody_reads_beside_the_task() {
+    let lone = Lone::start().await;
+    timeout(LONG, lone.node.read_index()).await.expect("it is read").unwrap();
+    assert!(!lone.node.may_read());
+    assert!(lone.node.is_leader());
 }

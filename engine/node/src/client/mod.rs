@@ -3,6 +3,8 @@
 mod call;
 mod lease;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
