@@ -9,13 +9,16 @@ use quorate_tokio::{
     Clock, Mesh, MeshOptions, MeshParts, NodeHandle, NodeParts, NodeStatus, SnapshotError, spawn,
 };
 use quorate_wal::{DirectoryDisk, Wal, WalError, WalOptions};
-use tokio::{net::TcpListener, sync::mpsc, task::AbortHandle};
+use tokio::{net::TcpListener, sync::mpsc, task::AbortHandle, time::timeout};
 
 use crate::{
     Client, EngineConfig, EngineError, LeaderChanges, LeaderInfo, Start, StartError,
     server::serve,
     service::{Local, keep_time},
 };
+
+/// How long a leader that stops waits for somebody to take over.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A node that runs inside this process. It stops when [`EmbeddedEngine::stop`] is called; dropping
 /// it stops it without waiting.
@@ -25,6 +28,7 @@ pub struct EmbeddedEngine {
     mesh: Option<Mesh>,
     /// What runs beside the node: who serves the others, and who keeps the time of leases.
     tasks: Vec<AbortHandle>,
+    stopping: tokio::sync::Mutex<()>,
 }
 
 impl EmbeddedEngine {
@@ -103,7 +107,7 @@ impl EmbeddedEngine {
         let server =
             requests.map(|requests| tokio::spawn(serve(client.clone(), requests)).abort_handle());
         let tasks = server.into_iter().chain([keeper]).collect();
-        Ok(EmbeddedEngine { client, node, mesh, tasks })
+        Ok(EmbeddedEngine { client, node, mesh, tasks, stopping: tokio::sync::Mutex::default() })
     }
 
     /// Returns once a leader is known and this node's state holds what was acknowledged before.
@@ -156,12 +160,19 @@ impl EmbeddedEngine {
         self.client.local.watches()
     }
 
-    /// Finishes what was accepted, as far as it can, and closes the log. May be called again.
+    /// Hands the leadership over, if it has it, finishes what was accepted, as far as it can, and closes
+    /// the log. Requests that come meanwhile were surely not done. May be called again.
     ///
     /// # Errors
     /// [`EngineError::Halted`] where the node had stopped for good before.
     pub async fn stop(&self) -> Result<(), EngineError> {
-        let halted = self.status().halted;
+        // A second call waits for the first: it must not cut the hand-over short.
+        let _first = self.stopping.lock().await;
+        let NodeStatus { halted, is_alone, .. } = self.status();
+        if self.is_leader() && !is_alone {
+            // Where nobody takes it over, an election finds somebody.
+            let _ = timeout(HAND_OVER_TIMEOUT, self.node.transfer(None)).await;
+        }
         self.node.stop().await;
         self.close().await;
         halted.map_or(Ok(()), |reason| Err(self.client.halted(&reason)))

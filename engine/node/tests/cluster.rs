@@ -13,7 +13,8 @@ use std::{
 
 use common::{LONG, Three};
 use quorate::{
-    Client, Consistency, Coordination, EngineError, KvError, ReadOptions, WatchOptions, Watcher,
+    Client, Consistency, Coordination, EngineConfig, EngineError, KvError, ReadOptions,
+    WatchOptions, Watcher,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,6 +205,38 @@ async fn a_leader_that_has_lost_its_quorum_says_so() {
     assert_eq!(next.leader, None);
     alone.stop().await.unwrap();
     assert_eq!(changes.next().await, None);
+    three.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_stops_hands_over_and_answers_all() {
+    let dir = tempfile::tempdir().unwrap();
+    // With such an election timeout nobody else leads in time unless it is asked to.
+    let slow = |config: EngineConfig| EngineConfig {
+        election_timeout: Duration::from_secs(3),
+        request_timeout: Duration::from_millis(2500),
+        ..config
+    };
+    let mut three = Three::start_as(dir.path(), slow).await;
+    let leader = three.wait_leader().await;
+    let survivor = three.follower().await;
+    let engine = three.engines[leader].take().unwrap();
+    let puts = (0..200).map(|number| {
+        let client = engine.client();
+        tokio::spawn(async move { (number, client.put(format!("k{number}"), "v").await) })
+    });
+    let puts: Vec<_> = puts.collect();
+    let stopped = tokio::join!(engine.stop(), engine.stop());
+    assert_eq!(stopped, (Ok(()), Ok(())));
+    for put in puts {
+        let (number, ended) = put.await.unwrap();
+        let is_there = survivor.get(format!("k{number}")).await.unwrap().is_some();
+        match ended {
+            Ok(_) => assert!(is_there, "{number}"),
+            Err(error) => assert!(!is_there || !error.is_surely_not_done(), "{number}: {error}"),
+        }
+    }
+    survivor.put("after", "1").await.unwrap();
     three.stop().await;
 }
 

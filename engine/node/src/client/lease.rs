@@ -1,10 +1,14 @@
 //! Leases: granted by numbers drawn here, kept alive by the leader.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use quorate_core::Timestamp;
 use quorate_kv::{Command, KvError, LeaseId, Outcome, RequestError};
 use tokio::{sync::watch, task::AbortHandle};
 
@@ -17,6 +21,9 @@ use crate::{
 
 /// A lease is kept alive so often in its time to live.
 const KEEP_ALIVES: u32 = 3;
+/// The holder's clock and the leader's may drift apart by this part of the time to live: it counts as
+/// lost that much earlier.
+const DRIFT_PART: u32 = 500;
 /// Before a keep-alive that failed is made again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -93,7 +100,7 @@ impl Client {
     /// # Errors
     /// [`EngineError`].
     pub async fn hold_lease(&self, ttl: Duration) -> Answered<HeldLease> {
-        let asked = Instant::now();
+        let asked = self.local.clock().now();
         let lease = self.grant(ttl).await?;
         Ok(HeldLease::keep(self.clone(), lease, ttl, asked))
     }
@@ -106,18 +113,26 @@ pub struct HeldLease {
     lease: LeaseId,
     task: AbortHandle,
     lost: watch::Receiver<bool>,
+    /// Until when it surely lives. Nanoseconds of the node's clock, which counts time asleep.
+    until: Arc<AtomicU64>,
 }
 
 impl HeldLease {
     /// Keeps alive one whose grant was asked for at `asked`.
-    pub(super) fn keep(client: Client, lease: LeaseId, ttl: Duration, asked: Instant) -> HeldLease {
+    pub(super) fn keep(
+        client: Client,
+        lease: LeaseId,
+        ttl: Duration,
+        asked: Timestamp,
+    ) -> HeldLease {
         let (tell, lost) = watch::channel(false);
-        let keeper = client.clone();
+        let until = Arc::new(AtomicU64::new(surely_until(asked, ttl)));
+        let keeper = Keeper { client: client.clone(), lease, until: until.clone() };
         let task = tokio::spawn(async move {
-            keep_alive(&keeper, lease, ttl, asked).await;
+            keeper.keep_alive(ttl).await;
             tell.send_replace(true);
         });
-        HeldLease { client, lease, task: task.abort_handle(), lost }
+        HeldLease { client, lease, task: task.abort_handle(), lost, until }
     }
 
     /// Its number.
@@ -128,10 +143,11 @@ impl HeldLease {
     /// Whether it is certain that it lives no more, or may not live any more: its time is up, and
     /// nobody could be reached to keep it alive.
     pub fn is_lost(&self) -> bool {
-        *self.lost.borrow()
+        let now = self.client.local.clock().now();
+        *self.lost.borrow() || self.until.load(Ordering::SeqCst) <= now.0
     }
 
-    /// Returns once [`HeldLease::is_lost`].
+    /// Returns once [`HeldLease::is_lost`], or a little later.
     pub async fn lost(&self) {
         // An error would say that nobody keeps it any more.
         let _ = self.lost.clone().wait_for(|lost| *lost).await;
@@ -153,25 +169,43 @@ impl Drop for HeldLease {
     }
 }
 
-/// Returns once the lease is over, or may be: as long after the last time that it was surely alive
-/// was asked for as it lives.
-async fn keep_alive(client: &Client, lease: LeaseId, ttl: Duration, asked: Instant) {
-    let mut until = asked + ttl;
-    let mut pause = ttl / KEEP_ALIVES;
-    loop {
-        tokio::time::sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
-        let asked = Instant::now();
-        let left = until.saturating_duration_since(asked);
-        if left.is_zero() {
-            return;
-        }
-        match client.with_timeout(left).keep_alive(lease).await {
-            Ok(ttl) => {
-                until = asked + ttl;
-                pause = ttl / KEEP_ALIVES;
+/// Until when a lease lives that was alive for `ttl` from some moment after `asked` on.
+fn surely_until(asked: Timestamp, ttl: Duration) -> u64 {
+    let lives = ttl - ttl / DRIFT_PART;
+    asked.0.saturating_add(u64::try_from(lives.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Who keeps a lease alive.
+struct Keeper {
+    client: Client,
+    lease: LeaseId,
+    until: Arc<AtomicU64>,
+}
+
+impl Keeper {
+    /// Returns once the lease is over, or may be: as long after it was last asked for, with success,
+    /// as it lives.
+    async fn keep_alive(&self, ttl: Duration) {
+        let mut pause = ttl / KEEP_ALIVES;
+        loop {
+            tokio::time::sleep(pause.min(self.left())).await;
+            let left = self.left();
+            if left.is_zero() {
+                return;
             }
-            Err(EngineError::Refused(KvError::LeaseNotFound { .. })) => return,
-            Err(_) => pause = RETRY_INTERVAL,
+            let asked = self.client.local.clock().now();
+            match self.client.with_timeout(left).keep_alive(self.lease).await {
+                Ok(ttl) => {
+                    self.until.store(surely_until(asked, ttl), Ordering::SeqCst);
+                    pause = ttl / KEEP_ALIVES;
+                }
+                Err(EngineError::Refused(KvError::LeaseNotFound { .. })) => return,
+                Err(_) => pause = RETRY_INTERVAL,
+            }
         }
+    }
+
+    fn left(&self) -> Duration {
+        self.client.local.clock().until(Timestamp(self.until.load(Ordering::SeqCst)))
     }
 }

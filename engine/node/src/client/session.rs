@@ -116,7 +116,7 @@ impl Client {
     /// # Errors
     /// [`quorate_kv::KvError::TooManySessions`]; [`EngineError`].
     pub async fn session(&self, ttl: Duration) -> Answered<Session> {
-        let asked = Instant::now();
+        let asked = self.local.clock().now();
         let open = |session, ttl_ms| Command::SessionOpen { session, ttl_ms };
         let session = self.grant_lease(ttl, open).await?;
         let numbers = Some(Arc::new(Numbers::new(session)));

@@ -106,6 +106,11 @@ impl Local {
         Local { service: Arc::new(RwLock::new(service)), times, clock }
     }
 
+    /// The node's clock.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// What the node's task applies to.
     pub(crate) fn machine(&self) -> Arc<RwLock<Service>> {
         self.service.clone()

@@ -19,6 +19,11 @@ pub(crate) struct Three {
 
 impl Three {
     pub(crate) async fn start(dir: &Path) -> Three {
+        Three::start_as(dir, |config| config).await
+    }
+
+    /// The same, with knobs of their own.
+    pub(crate) async fn start_as(dir: &Path, set: impl Fn(EngineConfig) -> EngineConfig) -> Three {
         let mut listeners = Vec::new();
         for _ in 0..3 {
             listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
@@ -27,11 +32,13 @@ impl Three {
             .map(NodeId::of)
             .zip(listeners.iter().map(|listener| listener.local_addr().unwrap()))
             .collect();
-        let config = |node: NodeId| EngineConfig {
-            node,
-            peers: peers.clone(),
-            request_timeout: LONG,
-            ..EngineConfig::new(dir.join(node.to_string()))
+        let config = |node: NodeId| {
+            set(EngineConfig {
+                node,
+                peers: peers.clone(),
+                request_timeout: LONG,
+                ..EngineConfig::new(dir.join(node.to_string()))
+            })
         };
         let configs: Vec<EngineConfig> = peers.keys().copied().map(config).collect();
         let mut engines = Vec::new();
