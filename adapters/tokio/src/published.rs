@@ -69,10 +69,15 @@ impl Published {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use quorate_core::RoleKind;
+
     use super::*;
+    use crate::{NodeStatus, Scripted};
 
     fn published(until: u64, commit: Index, applied: Index) -> Published {
-        let published = Published::default();
+        let published = Published { is_kept: true, ..Published::default() };
         published.set_commit(commit);
         published.set_applied(applied);
         published.set_lease((until > 0).then_some(Timestamp(until)));
@@ -90,6 +95,33 @@ mod tests {
     fn nothing_may_be_read_while_what_is_committed_is_not_applied() {
         assert!(!published(10, 5, 4).may_read(|| Timestamp(9)));
         assert!(published(10, 5, 6).may_read(|| Timestamp(9)));
+    }
+
+    #[tokio::test]
+    async fn a_leader_without_a_running_lease_does_not_say_that_it_leads() {
+        let status = NodeStatus {
+            role: RoleKind::Leader,
+            term: 2,
+            leader: None,
+            is_alone: false,
+            applied: 5,
+            commit: 5,
+            last: 5,
+            snapshot: 0,
+            halted: None,
+        };
+        let (mut node, scripted) = Scripted::<()>::new(status.clone());
+        for (until, leads) in [(0, false), (1, false), (u64::MAX, true)] {
+            node.published = Arc::new(published(until, 5, 5));
+            assert_eq!((node.is_leader(), node.may_read()), (leads, leads), "until {until}");
+        }
+        scripted.publish(NodeStatus { role: RoleKind::Follower, ..status.clone() });
+        assert!(!node.is_leader());
+        // Nobody else can lead a group of one.
+        node.published = Arc::new(published(0, 5, 5));
+        scripted.publish(NodeStatus { is_alone: true, ..status });
+        assert!(node.is_leader());
+        assert!(!node.may_read());
     }
 
     #[test]

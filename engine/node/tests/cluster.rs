@@ -241,6 +241,21 @@ async fn a_leader_that_stops_hands_over_and_answers_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_of_what_is_to_come_tells_nothing_that_was_acknowledged_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let three = Three::start(dir.path()).await;
+    let leader = three.engines[three.wait_leader().await].as_ref().unwrap().client();
+    let follower = three.follower().await;
+    for _ in 0..100 {
+        // The follower learns of it a moment later.
+        let before = leader.put("a", "1").await.unwrap();
+        let watcher = follower.watch("a", WatchOptions::NEW).await.unwrap();
+        assert!(watcher.resume_from() > before);
+    }
+    three.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_read_under_the_lease_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let three = Three::start(dir.path()).await;
