@@ -58,3 +58,14 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So are those of the guides.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../docs/getting-started.md")]
+    struct GettingStarted;
+    #[doc = include_str!("../../../docs/watch.md")]
+    struct Watch;
+    #[doc = include_str!("../../../docs/leases-and-locks.md")]
+    struct LeasesAndLocks;
+}
