@@ -13,6 +13,7 @@ use tokio::{net::TcpListener, sync::mpsc, task::AbortHandle, time::timeout};
 
 use crate::{
     Client, EngineConfig, EngineError, LeaderChanges, LeaderInfo, Start, StartError,
+    client::TIMEOUT_MAX,
     server::serve,
     service::{Local, keep_time},
 };
@@ -98,7 +99,7 @@ impl EmbeddedEngine {
             id: config.node,
             local: local.clone(),
             mesh: mesh.clone(),
-            timeout: config.request_timeout,
+            timeout: config.request_timeout.min(TIMEOUT_MAX),
             dir: config.dir.as_path().into(),
             members: Arc::new(config.addresses()),
             session: None,
@@ -153,6 +154,16 @@ impl EmbeddedEngine {
     /// Follows who leads.
     pub fn leader_changes(&self) -> LeaderChanges {
         LeaderChanges::new(self.node.watch_status())
+    }
+
+    /// Hands the leadership to another member, or to the one that is best prepared; returns once this
+    /// node leads no more.
+    ///
+    /// # Errors
+    /// [`EngineError::NotDone`] where this node does not lead, or leads on.
+    pub async fn transfer_leadership(&self, to: Option<NodeId>) -> Result<(), EngineError> {
+        let handed = self.node.transfer(to).await;
+        handed.map_err(|error| EngineError::not_done(error.to_string()))
     }
 
     /// How many watches this node's clients have.

@@ -6,7 +6,7 @@ mod common;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -237,6 +237,56 @@ async fn a_leader_that_stops_hands_over_and_answers_all() {
         }
     }
     survivor.put("after", "1").await.unwrap();
+    three.stop().await;
+}
+
+/// Reads under the lease again and again; what was acknowledged before each read must be seen.
+async fn read_leased(client: Client, written: Arc<AtomicU64>, end: Arc<AtomicBool>) -> u64 {
+    let mut reads = 0;
+    while !end.load(Ordering::SeqCst) {
+        let before = written.load(Ordering::SeqCst);
+        // While nobody leads it fails.
+        let Ok(found) = client.get_lease("count").await else { continue };
+        let seen = found.map_or(0, |found| found.version);
+        assert!(seen >= before, "read {seen} after {before} was acknowledged");
+        reads += 1;
+        tokio::task::yield_now().await;
+    }
+    reads
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_read_misses_nothing_while_the_leadership_goes_around() {
+    let dir = tempfile::tempdir().unwrap();
+    let three = Three::start(dir.path()).await;
+    let (written, end) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let readers: Vec<_> = three
+        .up()
+        .map(|engine| tokio::spawn(read_leased(engine.client(), written.clone(), end.clone())))
+        .collect();
+    let session = three.engines[0].as_ref().unwrap().client().session(LONG).await.unwrap();
+    let writer = tokio::spawn({
+        let (client, written, end) = (session.client(), written.clone(), end.clone());
+        async move {
+            while !end.load(Ordering::SeqCst) {
+                client.put("count", "1").await.unwrap();
+                written.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let mut handed = 0;
+    while handed < 10 {
+        let leader = three.engines[three.wait_leader().await].as_ref().unwrap();
+        handed += u32::from(leader.transfer_leadership(None).await.is_ok());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    end.store(true, Ordering::SeqCst);
+    writer.await.unwrap();
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+    let count = session.client().get("count").await.unwrap().unwrap().version;
+    assert_eq!(count, written.load(Ordering::SeqCst));
     three.stop().await;
 }
 

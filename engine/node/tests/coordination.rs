@@ -367,3 +367,69 @@ async fn a_flood_is_answered_with_the_bound_that_it_reached() {
     one.engine.client().with_timeout(LONG).put("after", "1").await.unwrap();
     one.engine.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_lease_ends_after_its_node_was_started_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = EmbeddedEngine::start(dir.path()).await.unwrap();
+    engine.client().with_timeout(LONG).put_with_ttl("a", "1", SHORT).await.unwrap();
+    engine.kill().await;
+    let engine = EmbeddedEngine::start(dir.path()).await.unwrap();
+    engine.wait_ready(LONG).await.unwrap();
+    let started = std::time::Instant::now();
+    while engine.client().get("a").await.unwrap().is_some() {
+        assert!(started.elapsed() < LONG);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_can_never_be_done_is_refused_with_the_limit_and_nothing_panics() {
+    let (one, client) = One::start().await;
+    let long = vec![0; 64 * 1024 + 1];
+    let day = Duration::from_secs(86_400);
+    let errors = [
+        client.get("").await.unwrap_err(),
+        client.get_lease(long.clone()).await.unwrap_err(),
+        client.get_stale(long.clone()).await.unwrap_err(),
+        client.put(long.clone(), "1").await.unwrap_err(),
+        client.delete("").await.unwrap_err(),
+        client.watch("", WatchOptions::from(1)).await.unwrap_err(),
+        client.watch_prefix(long.clone(), WatchOptions::from(1)).await.unwrap_err(),
+        client.scan_prefix(long.clone(), ReadOptions::default()).await.unwrap_err(),
+        client.get_multi(vec!["a".into(); 129]).await.unwrap_err(),
+        client.get_multi(vec!["".into()]).await.unwrap_err(),
+        client.grant(Duration::ZERO).await.unwrap_err(),
+        client.grant(Duration::MAX).await.unwrap_err(),
+        client.put_with_ttl("a", "1", Duration::from_micros(1)).await.unwrap_err(),
+        client.keep_alive(LeaseId::NONE).await.unwrap_err(),
+        client.revoke(LeaseId::NONE).await.unwrap_err(),
+        client.lock("door", LeaseId::NONE).await.unwrap_err(),
+        client.lock(long, LeaseId(1)).await.unwrap_err(),
+        client.session(Duration::ZERO).await.err().unwrap(),
+    ];
+    for error in errors {
+        assert!(matches!(error, EngineError::Invalid(_)), "{error:?}");
+        assert!(error.is_surely_not_done());
+    }
+    let refused = [
+        client.time_to_live(LeaseId(9)).await.err().unwrap(),
+        client.lock("door", LeaseId(9)).await.unwrap_err(),
+        client.compact(99).await.unwrap_err(),
+    ];
+    for error in refused {
+        assert!(matches!(error, EngineError::Refused(_)), "{error:?}");
+    }
+    // No time at all, in which perhaps it is done, and all the time there is.
+    let _ = client.with_timeout(Duration::ZERO).get("a").await;
+    client.with_timeout(Duration::MAX).put("a", "1").await.unwrap();
+    let lease = client.with_timeout(Duration::MAX).grant(day).await.unwrap();
+    client.with_timeout(Duration::MAX).lock("door", lease).await.unwrap();
+    let progress = Some(Duration::MAX);
+    let options = WatchOptions { progress, ..WatchOptions::from(u64::MAX) };
+    let mut watcher = client.watch("a", options).await.unwrap();
+    let nothing = tokio::time::timeout(SHORT, watcher.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    one.engine.stop().await.unwrap();
+}

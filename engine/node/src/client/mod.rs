@@ -26,6 +26,9 @@ use crate::{
     watch::LocalWatch,
 };
 
+/// The longest that an operation may be told to take.
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A client of one node. Clones share it.
 #[derive(Clone)]
 pub struct Client {
@@ -42,9 +45,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// The same client, with another limit to how long each operation may take.
+    /// The same client, with another limit to how long each operation may take; more than a year is a
+    /// year.
     pub fn with_timeout(&self, timeout: Duration) -> Client {
-        Client { timeout, ..self.clone() }
+        Client { timeout: timeout.min(TIMEOUT_MAX), ..self.clone() }
     }
 
     /// The value of `key`, as of some moment between call and return.
