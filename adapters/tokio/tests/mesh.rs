@@ -272,6 +272,43 @@ async fn an_engine_with_too_much_to_do_says_so_and_holds_up_no_message() {
 }
 
 #[tokio::test]
+async fn requests_to_a_peer_that_takes_none_leave_room_for_messages() {
+    let own = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stuck = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peers = BTreeMap::from([
+        (node(1), own.local_addr().unwrap()),
+        (node(2), stuck.local_addr().unwrap()),
+    ]);
+    let parts = Mesh::start(own, MeshOptions { group: GROUP, node: node(1), peers });
+    // It says welcome, and reads nothing more.
+    let (mut stream, _) = stuck.accept().await.unwrap();
+    stream.read_exact(&mut [0; 32]).await.unwrap();
+    stream.write_all(&[1]).await.unwrap();
+    let first = parts.mesh.clone();
+    let first = tokio::spawn(async move { ask(&first, node(2), LONG).await });
+    sleep(Duration::from_millis(50)).await;
+    let mut asking = Vec::new();
+    let refused = loop {
+        assert!(asking.len() < 10_000, "nothing holds it back");
+        let mesh = parts.mesh.clone();
+        let mut asked = tokio::spawn(async move { mesh.request(node(2), &[0; 4096], LONG).await });
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        if asked.is_finished() {
+            break (&mut asked).await.unwrap();
+        }
+        asking.push(asked);
+    };
+    assert_eq!(refused, Err(RequestError::QueueFull(node(2))));
+    let message = Message { term: 7, body: Body::TimeoutNow };
+    (0..1_000).for_each(|_| parts.mesh.send(node(2), &message));
+    assert_eq!(parts.mesh.counters().dropped.load(Ordering::Relaxed), 0);
+    first.abort();
+    asking.iter().for_each(tokio::task::JoinHandle::abort);
+    parts.mesh.close().await;
+}
+
+#[tokio::test]
 async fn a_request_whose_peer_dies_is_unknown_at_once() {
     let (one, mut two) = pair().await;
     let asking = tokio::spawn({

@@ -240,6 +240,35 @@ async fn a_leader_that_stops_hands_over_and_answers_all() {
     three.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_through_a_node_that_does_not_lead_harms_only_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let three = Three::start(dir.path()).await;
+    let leader = three.engines[three.wait_leader().await].as_ref().unwrap().client();
+    let flooding = three.follower().await.with_timeout(Duration::from_millis(100));
+    let puts = (0..20_000_u32).map(|number| {
+        let client = flooding.clone();
+        tokio::spawn(async move { client.put(format!("k{number}"), "v").await })
+    });
+    let puts: Vec<_> = puts.collect();
+    // Meanwhile others are served.
+    leader.put("a", "1").await.or_else(maybe_done).unwrap();
+    // The way to the leader, its queue, and what it does at once have a bound each.
+    let mut full = 0;
+    for put in puts {
+        if let Err(error) = put.await.unwrap() {
+            full += u32::from(error.to_string().contains("4096"));
+            let is_known =
+                matches!(error, EngineError::NotDone { .. } | EngineError::Unknown { .. });
+            assert!(is_known, "{error}");
+        }
+    }
+    assert!(full > 0, "the bound is named");
+    leader.put("b", "1").await.or_else(maybe_done).unwrap();
+    flooding.with_timeout(LONG).put("c", "1").await.or_else(maybe_done).unwrap();
+    three.stop().await;
+}
+
 /// Reads under the lease again and again; what was acknowledged before each read must be seen.
 async fn read_leased(client: Client, written: Arc<AtomicU64>, end: Arc<AtomicBool>) -> u64 {
     let mut reads = 0;

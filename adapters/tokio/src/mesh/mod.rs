@@ -35,7 +35,9 @@ use tokio::{
 pub const WIRE_PROTOCOL: u32 = 3;
 
 /// Frames that may wait for a peer.
-const PEER_QUEUE: usize = 4 * 1024;
+const PEER_QUEUE: usize = 8 * 1024;
+/// Of these, what requests may take: the nodes' own messages and answers have the rest to themselves.
+const OWN_REQUESTS: usize = 4 * 1024;
 /// Messages that may wait for the node.
 const INBOX: usize = 4 * 1024;
 /// Requests of other nodes that may wait for the engine.
@@ -103,6 +105,9 @@ pub enum RequestError {
     /// It was surely not sent.
     #[error("not sent: node {0} cannot be reached")]
     NotSent(NodeId),
+    /// It was surely not sent.
+    #[error("not sent: {OWN_REQUESTS} requests to node {0} are waiting, as many as may")]
+    QueueFull(NodeId),
     /// It was surely not taken.
     #[error("not taken: node {0} has as many requests waiting as it may, {REQUESTS}")]
     Busy(NodeId),
@@ -232,9 +237,7 @@ impl Mesh {
         let (reply, answer) = oneshot::channel();
         self.lock_waiting().insert(id, Waiting { from: to, reply });
         let _forget = Forget { mesh: self, id };
-        if !self.send_frame(to, kind, id, body) {
-            return Err(RequestError::NotSent(to));
-        }
+        self.send_request(to, kind, id, body)?;
         match tokio::time::timeout(timeout, answer).await {
             Ok(Ok(body)) if body.is_empty() => Err(RequestError::Busy(to)),
             Ok(Ok(body)) => Ok(body),
@@ -269,6 +272,15 @@ impl Mesh {
         if let Ok(mut tasks) = self.shared.tasks.lock() {
             tasks.spawn(task);
         }
+    }
+
+    fn send_request(&self, to: NodeId, kind: u8, id: u64, body: &[u8]) -> Result<(), RequestError> {
+        let link = self.shared.links.get(&to).filter(|link| link.is_up.load(Ordering::Relaxed));
+        let link = link.ok_or(RequestError::NotSent(to))?;
+        if link.frames.capacity() <= PEER_QUEUE - OWN_REQUESTS {
+            return Err(RequestError::QueueFull(to));
+        }
+        if self.send_frame(to, kind, id, body) { Ok(()) } else { Err(RequestError::NotSent(to)) }
     }
 
     fn send_frame(&self, to: NodeId, kind: u8, id: u64, body: &[u8]) -> bool {

@@ -140,7 +140,11 @@ impl Client {
         };
         let bytes = match mesh.request(leader, &ask.encode(), left).await {
             Ok(bytes) => bytes,
-            Err(error @ (RequestError::NotSent(_) | RequestError::Busy(_))) => {
+            Err(
+                error @ (RequestError::NotSent(_)
+                | RequestError::QueueFull(_)
+                | RequestError::Busy(_)),
+            ) => {
                 return Err(Failure::NotDone(error.to_string()));
             }
             Err(error @ RequestError::NoAnswer(_)) => {
