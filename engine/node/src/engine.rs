@@ -14,10 +14,12 @@ use tokio::{net::TcpListener, sync::mpsc, task::AbortHandle, time::timeout};
 use crate::{
     Client, EngineConfig, EngineError, LeaderChanges, LeaderInfo, Start, StartError,
     client::TIMEOUT_MAX,
-    server::serve,
+    server::{Places, serve},
     service::{Local, keep_time},
 };
 
+/// How long a node that stops waits for its last answers to leave.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a leader that stops waits for somebody to take over.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,7 @@ pub struct EmbeddedEngine {
     /// What runs beside the node: who serves the others, and who keeps the time of leases.
     tasks: Vec<AbortHandle>,
     stopping: tokio::sync::Mutex<()>,
+    places: Places,
 }
 
 impl EmbeddedEngine {
@@ -104,11 +107,20 @@ impl EmbeddedEngine {
             members: Arc::new(config.addresses()),
             session: None,
         };
+        let places = Places::new();
         let keeper = tokio::spawn(keep_time(local, node.clone())).abort_handle();
         let server =
-            requests.map(|requests| tokio::spawn(serve(client.clone(), requests)).abort_handle());
+            requests.map(|requests| tokio::spawn(serve(client.clone(), requests, places.clone())));
+        let server = server.map(|server| server.abort_handle());
         let tasks = server.into_iter().chain([keeper]).collect();
-        Ok(EmbeddedEngine { client, node, mesh, tasks, stopping: tokio::sync::Mutex::default() })
+        Ok(EmbeddedEngine {
+            client,
+            node,
+            mesh,
+            tasks,
+            stopping: tokio::sync::Mutex::default(),
+            places,
+        })
     }
 
     /// Returns once a leader is known and this node's state holds what was acknowledged before.
@@ -185,6 +197,14 @@ impl EmbeddedEngine {
             let _ = timeout(HAND_OVER_TIMEOUT, self.node.transfer(None)).await;
         }
         self.node.stop().await;
+        if let Some(mesh) = &self.mesh {
+            // What others asked for has its answers: they should hear them.
+            let told = async {
+                self.places.all_answered().await;
+                mesh.flush().await;
+            };
+            let _ = timeout(FLUSH_TIMEOUT, told).await;
+        }
         self.close().await;
         halted.map_or(Ok(()), |reason| Err(self.client.halted(&reason)))
     }

@@ -16,9 +16,27 @@ const FORWARDED_LIMIT: usize = 4 * 1024;
 /// The longest answer that is sent. Bytes.
 const ANSWER_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 
+/// Room for requests that are carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+impl Places {
+    pub(crate) fn new() -> Places {
+        Places(Arc::new(Semaphore::new(FORWARDED_LIMIT)))
+    }
+
+    /// Returns once every request that was taken has its answer on the way.
+    pub(crate) async fn all_answered(&self) {
+        let _ = self.0.acquire_many(FORWARDED_LIMIT as u32).await;
+    }
+}
+
 /// Runs until the mesh has closed.
-pub(crate) async fn serve(client: Client, mut requests: mpsc::Receiver<Incoming>) {
-    let places = Arc::new(Semaphore::new(FORWARDED_LIMIT));
+pub(crate) async fn serve(
+    client: Client,
+    mut requests: mpsc::Receiver<Incoming>,
+    Places(places): Places,
+) {
     while let Some(Incoming { body, responder, .. }) = requests.recv().await {
         let Ok(place) = places.clone().try_acquire_owned() else {
             let reason =

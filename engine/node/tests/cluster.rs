@@ -269,6 +269,33 @@ async fn a_flood_through_a_node_that_does_not_lead_harms_only_itself() {
     three.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_write_through_other_nodes_fails_while_the_leader_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut three = Three::start(dir.path()).await;
+    let leader = three.wait_leader().await;
+    let survivors: Vec<Client> = (0..3)
+        .filter(|place| *place != leader)
+        .map(|place| three.engines[place].as_ref().unwrap().client())
+        .collect();
+    let end = Arc::new(AtomicBool::new(false));
+    // In no session: each put must have an end that is known.
+    let writers: Vec<_> = (0..16)
+        .map(|number| put_on(survivors[number % 2].clone(), format!("k{number}"), end.clone()))
+        .map(tokio::spawn)
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    three.engines[leader].take().unwrap().stop().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    end.store(true, Ordering::SeqCst);
+    for (number, writer) in writers.into_iter().enumerate() {
+        let count = writer.await.unwrap();
+        let found = survivors[0].get(format!("k{number}")).await.unwrap().unwrap();
+        assert_eq!(found.version, count);
+    }
+    three.stop().await;
+}
+
 /// Reads under the lease again and again; what was acknowledged before each read must be seen.
 async fn read_leased(client: Client, written: Arc<AtomicU64>, end: Arc<AtomicBool>) -> u64 {
     let mut reads = 0;

@@ -47,6 +47,9 @@ const SNAPSHOTS: usize = 64;
 /// The longest frame that is taken. Bytes.
 pub(crate) const FRAME_LIMIT: u32 = 64 * 1024 * 1024;
 
+/// How often it is looked whether all has left.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
+
 const RAFT: u8 = 0;
 const REQUEST: u8 = 1;
 const RESPONSE: u8 = 2;
@@ -243,6 +246,19 @@ impl Mesh {
             Ok(Ok(body)) => Ok(body),
             Ok(Err(_)) | Err(_) => Err(RequestError::NoAnswer(to)),
         }
+    }
+
+    /// Returns once what waits for peers that are connected has been given to their connections.
+    pub async fn flush(&self) {
+        let waits = |link: &Link| {
+            link.is_up.load(Ordering::Relaxed)
+                && link.frames.capacity() < link.frames.max_capacity()
+        };
+        while self.shared.links.values().any(waits) {
+            tokio::time::sleep(FLUSH_INTERVAL).await;
+        }
+        // The last of it is being written.
+        tokio::time::sleep(FLUSH_INTERVAL).await;
     }
 
     /// Ends all connections at once, and frees the address.
