@@ -309,6 +309,21 @@ async fn requests_to_a_peer_that_takes_none_leave_room_for_messages() {
 }
 
 #[tokio::test]
+async fn what_was_flushed_before_the_mesh_closes_arrives() {
+    let (one, mut two) = pair().await;
+    let _ = ask(&one.mesh, node(2), Duration::from_millis(10)).await;
+    let message = Message { term: 7, body: Body::TimeoutNow };
+    (0..1_000).for_each(|_| one.mesh.send(node(2), &message));
+    timeout(LONG, one.mesh.flush()).await.expect("nobody who is not connected is waited for");
+    one.mesh.close().await;
+    for number in 0..1_000 {
+        let heard = timeout(Duration::from_secs(5), two.parts.inbox.recv()).await;
+        assert_eq!(heard, Ok(Some((node(1), message.clone()))), "{number}");
+    }
+    two.mesh.close().await;
+}
+
+#[tokio::test]
 async fn a_request_whose_peer_dies_is_unknown_at_once() {
     let (one, mut two) = pair().await;
     let asking = tokio::spawn({

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use quorate_core::{Configuration, NodeId, Persisted};
+use quorate_core::{Configuration, NodeId, Persisted, RoleKind};
 use quorate_driver::{Driver, Found, Recorder, Recovered};
 use quorate_kv::Response;
 use quorate_tokio::{
@@ -14,14 +14,16 @@ use tokio::{net::TcpListener, sync::mpsc, task::AbortHandle, time::timeout};
 use crate::{
     Client, EngineConfig, EngineError, LeaderChanges, LeaderInfo, Start, StartError,
     client::TIMEOUT_MAX,
-    server::{Places, serve},
+    server::{Served, serve},
     service::{Local, keep_time},
 };
 
 /// How long a node that stops waits for its last answers to leave.
-const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a leader that stops waits for somebody to take over.
-const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1);
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Before it asks again.
+const HAND_OVER_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A node that runs inside this process. It stops when [`EmbeddedEngine::stop`] is called; dropping
 /// it stops it without waiting.
@@ -32,7 +34,7 @@ pub struct EmbeddedEngine {
     /// What runs beside the node: who serves the others, and who keeps the time of leases.
     tasks: Vec<AbortHandle>,
     stopping: tokio::sync::Mutex<()>,
-    places: Places,
+    served: Served,
 }
 
 impl EmbeddedEngine {
@@ -107,10 +109,10 @@ impl EmbeddedEngine {
             members: Arc::new(config.addresses()),
             session: None,
         };
-        let places = Places::new();
+        let served = Served::new();
         let keeper = tokio::spawn(keep_time(local, node.clone())).abort_handle();
         let server =
-            requests.map(|requests| tokio::spawn(serve(client.clone(), requests, places.clone())));
+            requests.map(|requests| tokio::spawn(serve(client.clone(), requests, served.clone())));
         let server = server.map(|server| server.abort_handle());
         let tasks = server.into_iter().chain([keeper]).collect();
         Ok(EmbeddedEngine {
@@ -119,7 +121,7 @@ impl EmbeddedEngine {
             mesh,
             tasks,
             stopping: tokio::sync::Mutex::default(),
-            places,
+            served,
         })
     }
 
@@ -192,21 +194,28 @@ impl EmbeddedEngine {
         // A second call waits for the first: it must not cut the hand-over short.
         let _first = self.stopping.lock().await;
         let NodeStatus { halted, is_alone, .. } = self.status();
-        if self.is_leader() && !is_alone {
+        if !is_alone {
             // Where nobody takes it over, an election finds somebody.
-            let _ = timeout(HAND_OVER_TIMEOUT, self.node.transfer(None)).await;
+            let _ = timeout(HAND_OVER_TIMEOUT, self.hand_over()).await;
         }
         self.node.stop().await;
         if let Some(mesh) = &self.mesh {
-            // What others asked for has its answers: they should hear them.
+            // What others asked for has its answers: they should hear them, and who leads now.
             let told = async {
-                self.places.all_answered().await;
+                self.served.linger().await;
                 mesh.flush().await;
             };
             let _ = timeout(FLUSH_TIMEOUT, told).await;
         }
         self.close().await;
         halted.map_or(Ok(()), |reason| Err(self.client.halted(&reason)))
+    }
+
+    /// Returns once this node does not lead; a follower that lags may need more than one attempt.
+    async fn hand_over(&self) {
+        while self.status().role == RoleKind::Leader && self.node.transfer(None).await.is_err() {
+            tokio::time::sleep(HAND_OVER_INTERVAL).await;
+        }
     }
 
     /// Ends the node as a crash would: nothing is flushed, nobody is told. Returns once its

@@ -1,6 +1,12 @@
 //! Carrying out what other nodes ask of this one.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use quorate_tokio::Incoming;
@@ -13,32 +19,44 @@ use crate::{
 
 /// Requests of other nodes that are carried out at the same time.
 const FORWARDED_LIMIT: usize = 4 * 1024;
+/// Without a request for so long, nobody takes this node for the leader any more.
+const LINGER: Duration = Duration::from_millis(100);
 /// The longest answer that is sent. Bytes.
 const ANSWER_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 
-/// Room for requests that are carried out.
+/// Requests that are carried out.
 #[derive(Clone, Debug)]
-pub(crate) struct Places(Arc<Semaphore>);
+pub(crate) struct Served {
+    places: Arc<Semaphore>,
+    /// How many were taken so far.
+    taken: Arc<AtomicU64>,
+}
 
-impl Places {
-    pub(crate) fn new() -> Places {
-        Places(Arc::new(Semaphore::new(FORWARDED_LIMIT)))
+impl Served {
+    pub(crate) fn new() -> Served {
+        Served { places: Arc::new(Semaphore::new(FORWARDED_LIMIT)), taken: Arc::default() }
     }
 
-    /// Returns once every request that was taken has its answer on the way.
-    pub(crate) async fn all_answered(&self) {
-        let _ = self.0.acquire_many(FORWARDED_LIMIT as u32).await;
+    /// Returns once no more requests come, and all that came have had their answer for a while: whoever
+    /// has not heard that this node stops is told so.
+    pub(crate) async fn linger(&self) {
+        loop {
+            let taken = self.taken.load(Ordering::SeqCst);
+            let _ = self.places.acquire_many(FORWARDED_LIMIT as u32).await;
+            // Whoever sees the connection end before it has read the last answers has none.
+            tokio::time::sleep(LINGER).await;
+            if self.taken.load(Ordering::SeqCst) == taken {
+                return;
+            }
+        }
     }
 }
 
 /// Runs until the mesh has closed.
-pub(crate) async fn serve(
-    client: Client,
-    mut requests: mpsc::Receiver<Incoming>,
-    Places(places): Places,
-) {
+pub(crate) async fn serve(client: Client, mut requests: mpsc::Receiver<Incoming>, served: Served) {
     while let Some(Incoming { body, responder, .. }) = requests.recv().await {
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        served.taken.fetch_add(1, Ordering::SeqCst);
+        let Ok(place) = served.places.clone().try_acquire_owned() else {
             let reason =
                 format!("the leader's limit of {FORWARDED_LIMIT} forwarded requests is reached");
             responder.respond(&Answer::NotDone(reason).encode());

@@ -280,7 +280,7 @@ async fn no_write_through_other_nodes_fails_while_the_leader_stops() {
         .collect();
     let end = Arc::new(AtomicBool::new(false));
     // In no session: each put must have an end that is known.
-    let writers: Vec<_> = (0..16)
+    let writers: Vec<_> = (0..400)
         .map(|number| put_on(survivors[number % 2].clone(), format!("k{number}"), end.clone()))
         .map(tokio::spawn)
         .collect();
