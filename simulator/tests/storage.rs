@@ -8,7 +8,7 @@ use quorate_sim::{
     plan::{Fault, Planned, Target, When},
     profile::{MILLISECOND, Profile, SECOND},
     run::{Options, Played, replay, run},
-    world::Recipe,
+    world::{LIVENESS_TIMEOUTS, Recipe},
 };
 
 /// A calm group of three with these faults, by the time in milliseconds and the node.
@@ -176,4 +176,21 @@ fn beyond_the_model_quorums_are_lost_and_disks_forget() {
     for mark in [Mark::DamageRefused, Mark::QuorumLost, Mark::Forgot] {
         assert!(marks.count(mark) > 0, "{mark} was never reached");
     }
+}
+
+/// Each entry is read back from the disk by itself, and all are applied anew before one more can be
+/// answered.
+#[test]
+fn a_group_that_has_yet_to_apply_a_long_log_is_not_stuck() {
+    let mut case = calm(&[(7_900, Fault::PowerLoss, Target::Everyone)], 1);
+    let settings = &mut case.settings;
+    (settings.fault_time, settings.election_timeout) = (8 * SECOND, 100 * MILLISECOND);
+    (settings.heartbeat_interval, settings.cache_bytes) = (20 * MILLISECOND, 0);
+    (settings.max_apply_bytes, settings.snapshot_every) = (64, 0);
+    settings.write_time = 3 * MILLISECOND;
+    settings.workload.clients = 24;
+    settings.workload.read_percent = 0;
+    let (fault_time, election_timeout) = (case.settings.fault_time, case.settings.election_timeout);
+    let played = passed(&case);
+    assert!(played.stats.simulated > fault_time + LIVENESS_TIMEOUTS * election_timeout);
 }

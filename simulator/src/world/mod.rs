@@ -113,6 +113,8 @@ pub struct World<S: System = KvSystem> {
     /// Faults whose event has come, with its cause.
     struck: Vec<(usize, u64)>,
     healed_at: Option<Nanos>,
+    /// How much longer than a few election timeouts the group may take to come back.
+    work_due: Nanos,
     damaged_restarted: bool,
     /// Whose disk hangs on when all else has healed.
     hung: Option<u64>,
@@ -217,6 +219,7 @@ impl<S: System> World<S> {
             triggers: Vec::new(),
             struck: Vec::new(),
             healed_at: None,
+            work_due: 0,
             damaged_restarted: false,
             hung: None,
             longest_command: 0,

@@ -70,7 +70,9 @@ impl<S: System> World<S> {
         }
         let waited = self.now - self.healed_at.unwrap_or(self.now);
         let timeouts = LIVENESS_TIMEOUTS * self.settings.election_timeout;
-        if waited >= timeouts.saturating_add(self.work_left()) {
+        // What was due once stays due: a leader that has just applied all has yet to answer.
+        self.work_due = self.work_due.max(self.work_left());
+        if waited >= timeouts.saturating_add(self.work_due) {
             return Err(Violation::Stuck { timeouts: LIVENESS_TIMEOUTS, what });
         }
         if waited >= timeouts / 4 && !std::mem::replace(&mut self.damaged_restarted, true) {
@@ -117,13 +119,18 @@ impl<S: System> World<S> {
     /// How much longer than a few election timeouts it may take to bring everyone to the same state.
     /// Links must carry the log to a node that may have nothing of it; then state machines must
     /// apply it: after a restart that is the whole log, read back from the disk. While no write is
-    /// acknowledged, no time is added; with that one, clients stop.
+    /// acknowledged, time is added only for a leader that has yet to apply what is committed, before
+    /// which it can acknowledge nothing; with that one, clients stop.
     pub(super) fn work_left(&self) -> Nanos {
         let committed = self.oracles.log.last_committed();
         let knows =
             |node: &Node<S>| node.life.as_ref().is_some_and(|life| life.view.commit >= committed);
+        let leads = |life: &Life<S>| life.view.role == RoleKind::Leader;
+        let is_applying = |life: &Life<S>| leads(life) && life.driver.applied() < committed;
         // At rest there is none to wait for.
-        let is_done = self.write_since_heal || self.stage == Stage::Rest;
+        let is_done = self.write_since_heal
+            || self.stage == Stage::Rest
+            || self.nodes.iter().filter_map(|node| node.life.as_ref()).any(is_applying);
         let Some(members) = self.newest_members().filter(|_| is_done) else {
             return 0;
         };
