@@ -235,6 +235,8 @@ marks! {
     MachineReplaced,
     /// Too many nodes were gone for good, and the group stood still.
     QuorumLost,
+    /// A quorum was left, but nobody in it whom the others could elect, and the group stood still.
+    NobodyElectable,
     /// A disk forgot without a trace what it had synced.
     Forgot,
     /// A group fell apart after a disk had forgotten.

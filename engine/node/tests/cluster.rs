@@ -84,10 +84,7 @@ async fn sessions_write_each_put_once_while_leaders_die() {
     // Clients of all nodes; each moves to a survivor's when its own node is killed, so only those
     // of survivors write.
     let leader = three.wait_leader().await;
-    let survivors: Vec<Client> = (0..3)
-        .filter(|place| *place != leader)
-        .map(|place| three.engines[place].as_ref().unwrap().client())
-        .collect();
+    let survivors = three.others(leader);
     let end = Arc::new(AtomicBool::new(false));
     let mut sessions = Vec::new();
     let mut writers = Vec::new();
@@ -274,10 +271,7 @@ async fn no_write_through_other_nodes_fails_while_the_leader_stops() {
     let dir = tempfile::tempdir().unwrap();
     let mut three = Three::start(dir.path()).await;
     let leader = three.wait_leader().await;
-    let survivors: Vec<Client> = (0..3)
-        .filter(|place| *place != leader)
-        .map(|place| three.engines[place].as_ref().unwrap().client())
-        .collect();
+    let survivors = three.others(leader);
     let end = Arc::new(AtomicBool::new(false));
     // In no session: each put must have an end that is known.
     let writers: Vec<_> = (0..400)

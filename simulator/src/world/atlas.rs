@@ -6,10 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use quorate_core::{Configuration, MemberChange, NodeId};
+use quorate_core::{Configuration, MemberChange, NodeId, RoleKind};
 
 use super::World;
-use crate::{node::Service, oracle::members::lacking, system::System};
+use crate::{
+    node::{Node, Service},
+    oracle::members::lacking,
+    system::System,
+};
 
 /// Voters and learners once all changes are made.
 fn after(members: &Configuration, changes: &[MemberChange]) -> [BTreeSet<NodeId>; 2] {
@@ -70,6 +74,22 @@ impl<S: System> World<S> {
     pub(super) fn is_quorum_gone(&self) -> bool {
         let is_here = |number: u64| self.nodes[number as usize].service != Service::Retired;
         self.in_force().into_iter().any(|members| lacking(members, is_here).is_some())
+    }
+
+    /// Whether a node that runs leads, or could get the votes of a quorum of nodes that run, as far as
+    /// logs go. A quorum that has all its data may still have no leader: where the one who could win is
+    /// refused by a node with a newer entry, and that node, as far as it knows, is no voter. Its
+    /// entry came from a member that was lost after the atlas had looked.
+    pub(super) fn can_elect(&self) -> bool {
+        let lives = |number: u64| self.nodes[number as usize].life.as_ref();
+        let can_win = |node: &Node<S>| {
+            let Some(life) = &node.life else { return false };
+            let grants =
+                |voter| lives(voter).is_some_and(|other| other.view.last <= life.view.last);
+            let leads = life.view.role == RoleKind::Leader;
+            leads || life.members.is_voter(node.id) && lacking(&life.members, grants).is_none()
+        };
+        self.nodes.iter().any(can_win)
     }
 
     /// The configurations that may decide: the newest committed one, and all behind it.

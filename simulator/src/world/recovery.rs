@@ -73,6 +73,11 @@ impl<S: System> World<S> {
         // What was due once stays due: a leader that has just applied all has yet to answer.
         self.work_due = self.work_due.max(self.work_left());
         if waited >= timeouts.saturating_add(self.work_due) {
+            if self.any_lost() && !self.can_elect() {
+                self.marks.reach(Mark::NobodyElectable);
+                self.say(|_| "nobody who is left can be elected".to_owned());
+                return self.finish();
+            }
             return Err(Violation::Stuck { timeouts: LIVENESS_TIMEOUTS, what });
         }
         if waited >= timeouts / 4 && !std::mem::replace(&mut self.damaged_restarted, true) {

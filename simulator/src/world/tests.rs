@@ -1,6 +1,6 @@
 //! What is judged at the end of a run, and beside it, is shown what must not be, and says so.
 
-use quorate_core::{HardState, LogId, NodeId};
+use quorate_core::{HardState, LogId, NodeId, RoleKind};
 
 use super::{stages::SETTLED_TIMEOUTS, *};
 use crate::{
@@ -83,6 +83,28 @@ fn a_group_has_the_time_that_links_need_to_carry_its_log() {
     assert_eq!(world.work_left(), 2 * 11 * MILLISECOND);
     world.write_since_heal = false;
     assert_eq!(world.work_left(), 0);
+}
+
+#[test]
+fn a_quorum_without_anybody_whom_it_can_elect() {
+    let mut world = ended();
+    world.nodes[0].life = None;
+    assert!(world.can_elect(), "one of the others, if none leads yet");
+    let mut set = |number: usize, last, members: &Configuration| {
+        let life = world.nodes[number].life.as_mut().unwrap();
+        (life.view.role, life.view.last) = (RoleKind::Follower, last);
+        life.members = members.clone();
+    };
+    let all = Configuration::new([1, 2, 3].map(NodeId::of));
+    let others = Configuration::new([1, 2].map(NodeId::of));
+    set(1, LogId::new(2, 9), &all);
+    // The newer log is of one who does not know yet that it votes.
+    set(2, LogId::new(3, 5), &others);
+    assert!(!world.can_elect());
+    world.nodes[2].life.as_mut().unwrap().members = all;
+    assert!(world.can_elect());
+    world.nodes[1].life = None;
+    assert!(!world.can_elect(), "no quorum");
 }
 
 #[test]

@@ -56,6 +56,12 @@ impl Three {
         self.engines.iter().flatten()
     }
 
+    /// Clients of all nodes but one.
+    pub(crate) fn others(&self, place: usize) -> Vec<Client> {
+        let others = self.engines.iter().enumerate().filter(|(other, _)| *other != place);
+        others.flat_map(|(_, engine)| engine).map(EmbeddedEngine::client).collect()
+    }
+
     pub(crate) fn leader(&self) -> Option<usize> {
         let leads =
             |engine: &Option<EmbeddedEngine>| engine.as_ref().is_some_and(|one| one.is_leader());
