@@ -1,11 +1,14 @@
 //! Who the members are (paper §6). Knows no progress and no role.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::types::NodeId;
 
 /// The most voters that one half of a configuration may name, and the most learners.
 pub const VOTERS_LIMIT: u32 = 255;
+
+/// The longest address of a member. Bytes.
+pub const ADDRESS_LIMIT_BYTES: u32 = 255;
 
 /// The newest protocol that this crate speaks.
 pub const PROTOCOL: u16 = 1;
@@ -24,12 +27,22 @@ pub struct Configuration {
     protocol: u16,
 }
 
-/// Members that are no voters, or not for long.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Members that are no voters, or not for long; and where members are, in groups that say so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Others {
     /// Empty unless joint.
     outgoing: Vec<NodeId>,
     learners: Vec<Learner>,
+    /// In ascending order, each of a member, none empty.
+    addresses: Vec<(NodeId, Arc<str>)>,
+}
+
+impl Others {
+    fn boxed(self) -> Option<Box<Others>> {
+        let Others { outgoing, learners, addresses } = &self;
+        let is_empty = outgoing.is_empty() && learners.is_empty() && addresses.is_empty();
+        (!is_empty).then(|| Box::new(self))
+    }
 }
 
 /// A member that holds the log, but has no vote (dissertation §4.2.1).
@@ -87,6 +100,16 @@ pub enum ConfigurationError {
         /// Which.
         node: NodeId,
     },
+    /// An address that cannot be kept.
+    #[error(
+        "the address of node {node} has {bytes} bytes; an address has 1 to {ADDRESS_LIMIT_BYTES}"
+    )]
+    Address {
+        /// Whose.
+        node: NodeId,
+        /// How long it is.
+        bytes: u64,
+    },
 }
 
 impl Configuration {
@@ -114,10 +137,8 @@ impl Configuration {
         learners.sort_unstable();
         learners.dedup_by_key(|learner| learner.id);
         learners.shrink_to_fit();
-        let others = Others { outgoing: sorted(outgoing), learners };
-        let is_plain = others.outgoing.is_empty() && others.learners.is_empty();
-        let others = (!is_plain).then(|| Box::new(others));
-        let made = Configuration { voters: sorted(voters), others, protocol };
+        let others = Others { outgoing: sorted(outgoing), learners, addresses: Vec::new() };
+        let made = Configuration { voters: sorted(voters), others: others.boxed(), protocol };
         let most = made.voters.len().max(made.outgoing().len()).max(made.learners().len());
         if made.voters.is_empty() {
             return Err(ConfigurationError::NoVoter);
@@ -128,6 +149,34 @@ impl Configuration {
         let twice = made.learners().iter().find(|learner| made.seat(learner.id).incoming);
         twice.map_or(Ok(()), |learner| Err(ConfigurationError::Twice { node: learner.id }))?;
         Ok(made)
+    }
+
+    /// The same members with these addresses, and no other ones. What is said of nodes that are no
+    /// members is dropped; of two addresses of one node the later one counts.
+    ///
+    /// What an address means is the transport's business. It travels with the configuration, so that
+    /// whoever has the log knows where the others are.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Address`] for one that is empty or too long.
+    pub fn with_addresses(
+        mut self,
+        addresses: impl IntoIterator<Item = (NodeId, Arc<str>)>,
+    ) -> Result<Configuration, ConfigurationError> {
+        let mut kept = BTreeMap::new();
+        for (node, address) in addresses {
+            let bytes = address.len() as u64;
+            if !(1..=u64::from(ADDRESS_LIMIT_BYTES)).contains(&bytes) {
+                return Err(ConfigurationError::Address { node, bytes });
+            }
+            if self.is_member(node) {
+                kept.insert(node, address);
+            }
+        }
+        let mut others = self.others.take().map_or_else(Others::default, |others| *others);
+        others.addresses = kept.into_iter().collect();
+        self.others = others.boxed();
+        Ok(self)
     }
 
     /// The voters, in ascending order.
@@ -144,6 +193,17 @@ impl Configuration {
     /// The learners, in ascending order. One of them may still be an outgoing voter.
     pub fn learners(&self) -> &[Learner] {
         self.others.as_ref().map_or(&[], |others| &others.learners)
+    }
+
+    /// Where members are, as far as the group was told, in ascending order of the members.
+    pub fn addresses(&self) -> &[(NodeId, Arc<str>)] {
+        self.others.as_ref().map_or(&[], |others| &others.addresses)
+    }
+
+    /// Where `node` is, where it is a member and the group was told.
+    pub fn address(&self, node: NodeId) -> Option<&Arc<str>> {
+        let place = self.addresses().binary_search_by_key(&node, |(id, _)| *id).ok()?;
+        self.addresses().get(place).map(|(_, address)| address)
     }
 
     /// The lowest protocol version of all members: no newer kind of message or entry is used.
@@ -189,7 +249,9 @@ impl Configuration {
 
     /// What limits count, in bytes.
     pub(crate) fn cost(&self) -> u64 {
-        8 * (self.voters.len() + self.outgoing().len() + 2 * self.learners().len()) as u64
+        let members = self.voters.len() + self.outgoing().len() + 2 * self.learners().len();
+        let addresses: usize = self.addresses().iter().map(|(_, address)| 8 + address.len()).sum();
+        (8 * members + addresses) as u64
     }
 }
 
@@ -209,7 +271,7 @@ fn sorted(nodes: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
 
 #[cfg(feature = "serde")]
 mod encoding {
-    use super::{Configuration, ConfigurationError, Learner, NodeId, Vec};
+    use super::{Arc, Configuration, ConfigurationError, Learner, NodeId, Vec};
 
     #[derive(serde::Serialize, serde::Deserialize)]
     pub(super) struct Parts {
@@ -217,6 +279,9 @@ mod encoding {
         outgoing: Vec<NodeId>,
         learners: Vec<Learner>,
         protocol: u16,
+        /// Left out where there is none, as in everything that was written before there were any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        addresses: Vec<(NodeId, Arc<str>)>,
     }
 
     impl TryFrom<Parts> for Configuration {
@@ -227,7 +292,8 @@ mod encoding {
             if nobody && parts.learners.is_empty() {
                 return Ok(Configuration { protocol: parts.protocol, ..Configuration::default() });
             }
-            Configuration::of(parts.voters, parts.outgoing, parts.learners, parts.protocol)
+            let Parts { voters, outgoing, learners, protocol, addresses } = parts;
+            Configuration::of(voters, outgoing, learners, protocol)?.with_addresses(addresses)
         }
     }
 
@@ -238,6 +304,7 @@ mod encoding {
                 outgoing: configuration.outgoing().to_vec(),
                 learners: configuration.learners().to_vec(),
                 protocol: configuration.protocol(),
+                addresses: configuration.addresses().to_vec(),
             }
         }
     }

@@ -148,7 +148,8 @@ pub use batch::Commands;
 pub use check::Violation;
 pub use config::{Config, ConfigError};
 pub use configuration::{
-    Configuration, ConfigurationError, Learner, PROTOCOL, Promotion, Seat, VOTERS_LIMIT,
+    ADDRESS_LIMIT_BYTES, Configuration, ConfigurationError, Learner, PROTOCOL, Promotion, Seat,
+    VOTERS_LIMIT,
 };
 pub use entries::{Entries, EntriesError, EntryRef, Payload, commands};
 pub use event::{Consistency, Event, Input, LogFound};

@@ -4,7 +4,7 @@
 //! differs: the dissertation's single-server changes (§4.1) are left out: joint consensus does all
 //! that they do, and has no rule that is easy to forget.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
     configuration::{Configuration, ConfigurationError, Learner, PROTOCOL, Promotion},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A wish about one member. Several make one change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberChange {
     /// Let the node vote, whatever it was before.
@@ -31,6 +31,13 @@ pub enum MemberChange {
     Remove {
         /// Which.
         node: NodeId,
+    },
+    /// The member is at this address from now on. May stand beside another wish about the node.
+    SetAddress {
+        /// Whose.
+        node: NodeId,
+        /// 1 to [`crate::ADDRESS_LIMIT_BYTES`] bytes.
+        address: Arc<str>,
     },
     /// All members speak this protocol from now on.
     SetProtocol {
@@ -55,7 +62,7 @@ pub enum ChangeError {
         /// Which.
         node: NodeId,
     },
-    /// The node to remove is no member.
+    /// The node to remove, or whose address is told, is no member.
     #[error("node {node} is no member")]
     NotAMember {
         /// Which.
@@ -96,13 +103,16 @@ pub(crate) fn enter(
         target.learners().iter().copied(),
         target.protocol(),
     )?;
-    Ok(joint)
+    // own:place who is on the way out is still to be reached.
+    let addresses = current.addresses().iter().chain(target.addresses()).cloned();
+    Ok(joint.with_addresses(addresses)?)
 }
 
 /// The configuration after a joint one.
 pub(crate) fn leave(joint: &Configuration) -> Configuration {
     let (voters, learners) = (joint.voters().iter().copied(), joint.learners().iter().copied());
     let left = Configuration::of(voters, [], learners, joint.protocol());
+    let left = left.and_then(|left| left.with_addresses(joint.addresses().iter().cloned()));
     left.expect("a part of a configuration that is sound")
 }
 
@@ -112,43 +122,61 @@ fn target(current: &Configuration, changes: &[MemberChange]) -> Result<Configura
     let learners = current.learners().iter().map(|learner| (learner.id, Some(learner.promotion)));
     let mut members: BTreeMap<NodeId, Option<Promotion>> = voters.chain(learners).collect();
     let mut protocol = current.protocol();
+    let mut addresses: BTreeMap<NodeId, Arc<str>> = current.addresses().iter().cloned().collect();
     let mut named = Vec::new();
     for change in changes {
-        if let Some(node) = change.node() {
-            if named.contains(&node) {
-                return Err(ChangeError::Repeated { node });
+        if let Some(wish) = change.wish() {
+            if named.contains(&wish) {
+                return Err(ChangeError::Repeated { node: wish.1 });
             }
-            named.push(node);
+            named.push(wish);
         }
-        match *change {
+        match change {
             MemberChange::AddVoter { node } => {
-                members.insert(node, None);
+                members.insert(*node, None);
             }
             MemberChange::AddLearner { node, promotion } => {
-                members.insert(node, Some(promotion));
+                members.insert(*node, Some(*promotion));
             }
             MemberChange::Remove { node } => {
-                members.remove(&node).ok_or(ChangeError::NotAMember { node })?;
+                members.remove(node).ok_or(ChangeError::NotAMember { node: *node })?;
             }
-            MemberChange::SetProtocol { version } if version > PROTOCOL => {
-                return Err(ChangeError::UnknownProtocol { version });
+            MemberChange::SetAddress { node, address } => {
+                addresses.insert(*node, address.clone());
             }
-            MemberChange::SetProtocol { version } => protocol = version,
+            MemberChange::SetProtocol { version } if *version > PROTOCOL => {
+                return Err(ChangeError::UnknownProtocol { version: *version });
+            }
+            MemberChange::SetProtocol { version } => protocol = *version,
         }
+    }
+    let stranger =
+        |wish: &&(About, NodeId)| wish.0 == About::Place && !members.contains_key(&wish.1);
+    if let Some((_, node)) = named.iter().find(stranger) {
+        return Err(ChangeError::NotAMember { node: *node });
     }
     let voters = members.iter().filter(|(_, promotion)| promotion.is_none()).map(|(id, _)| *id);
     let learners = members
         .iter()
         .filter_map(|(id, promotion)| promotion.map(|promotion| Learner { id: *id, promotion }));
-    Ok(Configuration::of(voters, [], learners, protocol)?)
+    Ok(Configuration::of(voters, [], learners, protocol)?.with_addresses(addresses)?)
+}
+
+/// What a wish is about: what part a node has, or where it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Part,
+    Place,
 }
 
 impl MemberChange {
-    fn node(self) -> Option<NodeId> {
-        match self {
+    /// What is wished for whom: once in a change.
+    fn wish(&self) -> Option<(About, NodeId)> {
+        match *self {
             MemberChange::AddVoter { node }
             | MemberChange::AddLearner { node, .. }
-            | MemberChange::Remove { node } => Some(node),
+            | MemberChange::Remove { node } => Some((About::Part, node)),
+            MemberChange::SetAddress { node, .. } => Some((About::Place, node)),
             MemberChange::SetProtocol { .. } => None,
         }
     }
@@ -182,7 +210,7 @@ mod tests {
                     learners.retain(|learner| learner.id != node);
                     before > voters.len() + learners.len()
                 };
-            match *change {
+            match change.clone() {
                 MemberChange::AddVoter { node } => {
                     gone(node, &mut voters, &mut learners);
                     voters.insert(node);
@@ -196,7 +224,7 @@ mod tests {
                         return None;
                     }
                 }
-                MemberChange::SetProtocol { .. } => {}
+                MemberChange::SetAddress { .. } | MemberChange::SetProtocol { .. } => {}
             }
         }
         let (old_voters, old_learners) = set(current);
@@ -232,7 +260,8 @@ mod tests {
             });
             let current = Configuration::of(voters.iter().map(|id| node(*id)), [], learners, 1);
             let current = current.expect("voters and learners differ");
-            let named: BTreeSet<_> = changes.iter().map(|change| change.node()).collect();
+            let whose = |change: &MemberChange| change.wish().map(|(_, node)| node);
+            let named: BTreeSet<_> = changes.iter().map(whose).collect();
             let entered = enter(&current, &changes);
             if named.len() < changes.len() {
                 // The twin would take the second wish instead.
@@ -256,6 +285,38 @@ mod tests {
         let both =
             [MemberChange::AddVoter { node: node(2) }, MemberChange::Remove { node: node(2) }];
         assert_eq!(enter(&current, &both), Err(ChangeError::Repeated { node: node(2) }));
+    }
+
+    #[test]
+    fn addresses_come_and_go_with_their_members() {
+        let address =
+            |id, text: &str| MemberChange::SetAddress { node: node(id), address: text.into() };
+        let of = |members: &Configuration| members.addresses().to_vec();
+        let pair = |id, text: &str| (node(id), Arc::from(text));
+        let alone = Configuration::new([node(1)]);
+        // No voter changes, so no quorum is at stake.
+        let told = enter(&alone, &[address(1, "a")]).expect("a change");
+        assert!(!told.is_joint());
+        assert_eq!(of(&told), [pair(1, "a")]);
+        assert_eq!(enter(&told, &[address(1, "a")]), Err(ChangeError::Unchanged));
+        let moved = [MemberChange::AddVoter { node: node(2) }, address(2, "b"), address(1, "c")];
+        let grown = leave(&enter(&told, &moved).expect("a change"));
+        assert_eq!(of(&grown), [pair(1, "c"), pair(2, "b")]);
+        // Who leaves is to be reached until it has left.
+        let joint = enter(&grown, &[MemberChange::Remove { node: node(1) }]).expect("a change");
+        assert_eq!(of(&joint), [pair(1, "c"), pair(2, "b")]);
+        assert_eq!(of(&leave(&joint)), [pair(2, "b")]);
+        let twice = enter(&grown, &[address(2, "d"), address(2, "e")]);
+        assert_eq!(twice, Err(ChangeError::Repeated { node: node(2) }));
+        let stranger = enter(&grown, &[address(3, "d")]);
+        assert_eq!(stranger, Err(ChangeError::NotAMember { node: node(3) }));
+        let gone = enter(&grown, &[MemberChange::Remove { node: node(2) }, address(2, "d")]);
+        assert_eq!(gone, Err(ChangeError::NotAMember { node: node(2) }));
+        for text in ["", &"x".repeat(256)] {
+            let (node, bytes) = (node(2), text.len() as u64);
+            let refused = ChangeError::Configuration(ConfigurationError::Address { node, bytes });
+            assert_eq!(enter(&grown, &[address(2, text)]), Err(refused));
+        }
     }
 
     #[test]

@@ -199,7 +199,8 @@ fn take_wanted_snapshots(group: &mut Group) {
 /// Some change of members; most of them are refused.
 fn change(what: u8, size: u64) -> MemberChange {
     let node = id(u64::from(what % 7) % size + 1);
-    match what / 7 % 4 {
+    match what / 7 % 5 {
+        4 => MemberChange::SetAddress { node, address: format!("{node}:{}", what % 2).into() },
         0 => MemberChange::AddVoter { node },
         1 => MemberChange::Remove { node },
         2 => MemberChange::AddLearner { node, promotion: Promotion::OnDemand },

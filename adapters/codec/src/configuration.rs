@@ -7,7 +7,7 @@ use quorate_core::{Configuration, Learner, NodeId, PROTOCOL, Promotion, Snapshot
 
 use crate::{
     DISK_VERSION, DecodeError,
-    bytes::{Reader, put_log_id, put_node, put_u16, put_u64},
+    bytes::{Reader, put_log_id, put_node, put_u16, put_u32, put_u64},
 };
 
 const ON_DEMAND: u8 = 0;
@@ -25,6 +25,24 @@ pub(crate) fn put_configuration(out: &mut Vec<u8>, members: &Configuration) {
         put_node(out, Some(learner.id));
         put_promotion(out, learner.promotion);
     }
+    put_u16(out, u16::try_from(members.addresses().len()).unwrap_or(u16::MAX));
+    for (node, address) in members.addresses() {
+        put_node(out, Some(*node));
+        put_address(out, address);
+    }
+}
+
+/// Of any length: a wish that will be refused is recorded as it was.
+pub(crate) fn put_address(out: &mut Vec<u8>, address: &str) {
+    put_u32(out, u32::try_from(address.len()).unwrap_or(u32::MAX));
+    out.extend_from_slice(address.as_bytes());
+}
+
+pub(crate) fn address(reader: &mut Reader) -> Result<Arc<str>, DecodeError> {
+    let what = "address";
+    let len = reader.u32(what)?;
+    let bytes = reader.slice(len, what)?;
+    std::str::from_utf8(&bytes).map(Arc::from).map_err(|_| DecodeError::NotCanonical { what })
 }
 
 pub(crate) fn put_promotion(out: &mut Vec<u8>, promotion: Promotion) {
@@ -52,12 +70,30 @@ pub(crate) fn configuration(reader: &mut Reader) -> Result<Configuration, Decode
         }
         found.push(learner);
     }
+    let addresses = addresses(reader)?;
     if voters.is_empty() && outgoing.is_empty() && found.is_empty() {
-        let is_empty = protocol == PROTOCOL;
-        let not_canonical = DecodeError::NotCanonical { what: "protocol of nobody" };
+        let is_empty = protocol == PROTOCOL && addresses.is_empty();
+        let not_canonical = DecodeError::NotCanonical { what: "configuration of nobody" };
         return if is_empty { Ok(Configuration::EMPTY) } else { Err(not_canonical) };
     }
-    Ok(Configuration::of(voters, outgoing, found, protocol)?)
+    let made = Configuration::of(voters, outgoing, found, protocol)?;
+    if addresses.iter().any(|(node, _)| !made.is_member(*node)) {
+        return Err(DecodeError::NotCanonical { what: "addresses" });
+    }
+    Ok(made.with_addresses(addresses)?)
+}
+
+fn addresses(reader: &mut Reader) -> Result<Vec<(NodeId, Arc<str>)>, DecodeError> {
+    let what = "addresses";
+    let mut found: Vec<(NodeId, Arc<str>)> = Vec::new();
+    for _ in 0..reader.u16(what)? {
+        let node = reader.named(what)?;
+        if found.last().is_some_and(|(last, _)| *last >= node) {
+            return Err(DecodeError::NotCanonical { what });
+        }
+        found.push((node, address(reader)?));
+    }
+    Ok(found)
 }
 
 fn nodes(reader: &mut Reader, count: u8, what: &'static str) -> Result<Vec<NodeId>, DecodeError> {

@@ -8,7 +8,7 @@ use crate::{
     DecodeError,
     bytes::{Reader, put_node, put_numbers, put_u16, put_u64},
     config::{config, put_config},
-    configuration::{meta, promotion, put_meta, put_promotion},
+    configuration::{address, meta, promotion, put_address, put_meta, put_promotion},
     entries::{entries, payload, put_entries, put_payload},
     message::{consistency, message, put_consistency, put_message},
 };
@@ -50,7 +50,7 @@ fn put_input(out: &mut Vec<u8>, input: &Input) {
             put_numbers(out, 4, [*request]);
             put_option(out, *expected_term);
             put_u64(out, changes.len() as u64);
-            changes.iter().for_each(|change| put_change(out, *change));
+            changes.iter().for_each(|change| put_change(out, change));
         }
         Input::Transfer { request, to } => {
             put_numbers(out, 5, [*request]);
@@ -129,8 +129,8 @@ fn changes(reader: &mut Reader) -> Result<Vec<MemberChange>, DecodeError> {
     (0..count).map(|_| change(reader)).collect()
 }
 
-fn put_change(out: &mut Vec<u8>, change: MemberChange) {
-    match change {
+fn put_change(out: &mut Vec<u8>, change: &MemberChange) {
+    match *change {
         MemberChange::AddVoter { node } => {
             out.push(0);
             put_node(out, Some(node));
@@ -148,6 +148,11 @@ fn put_change(out: &mut Vec<u8>, change: MemberChange) {
             out.push(3);
             put_u16(out, version);
         }
+        MemberChange::SetAddress { node, ref address } => {
+            out.push(4);
+            put_node(out, Some(node));
+            put_address(out, address);
+        }
     }
 }
 
@@ -160,6 +165,7 @@ fn change(reader: &mut Reader) -> Result<MemberChange, DecodeError> {
         },
         2 => MemberChange::Remove { node: reader.named("member")? },
         3 => MemberChange::SetProtocol { version: reader.u16("protocol")? },
+        4 => MemberChange::SetAddress { node: reader.named("member")?, address: address(reader)? },
         tag => return Err(DecodeError::Tag { what: "kind of a change", tag }),
     })
 }

@@ -38,6 +38,6 @@ pub use trace::{
 pub use write::{decode_write, encode_write};
 
 /// The version of messages.
-pub const WIRE_VERSION: u8 = 2;
+pub const WIRE_VERSION: u8 = 3;
 /// The version of writes on disk.
-pub const DISK_VERSION: u8 = 2;
+pub const DISK_VERSION: u8 = 3;

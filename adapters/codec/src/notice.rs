@@ -92,6 +92,11 @@ fn put_change_error(out: &mut Vec<u8>, error: ChangeError) {
             out.push(2);
             put_node(out, Some(node));
         }
+        ChangeError::Configuration(ConfigurationError::Address { node, bytes }) => {
+            out.push(7);
+            put_node(out, Some(node));
+            put_u64(out, bytes);
+        }
         ChangeError::Unchanged => out.push(3),
         ChangeError::Repeated { node } => {
             out.push(4);
@@ -117,6 +122,10 @@ fn change_error(reader: &mut Reader) -> Result<ChangeError, DecodeError> {
         4 => ChangeError::Repeated { node: reader.named("node")? },
         5 => ChangeError::NotAMember { node: reader.named("node")? },
         6 => ChangeError::UnknownProtocol { version: reader.u16("protocol")? },
+        7 => ChangeError::Configuration(ConfigurationError::Address {
+            node: reader.named("node")?,
+            bytes: reader.u64("bytes of an address")?,
+        }),
         tag => return Err(DecodeError::Tag { what: "what is wrong with a change", tag }),
     })
 }

@@ -33,7 +33,10 @@ impl Draw {
         });
         let learners: Vec<Learner> = learners.collect();
         let protocol = self.below(3) as u16;
+        let addresses = self.nodes(1).into_iter().chain(self.nodes(20));
+        let addresses: Vec<_> = addresses.map(|node| (node, format!("{node}:7").into())).collect();
         let made = Configuration::of(voters, outgoing, learners, protocol);
+        let made = made.and_then(|made| made.with_addresses(addresses));
         Arc::new(made.unwrap_or(Configuration::EMPTY))
     }
 

@@ -27,11 +27,21 @@ fn entry(kind: u8, bytes: &[u8]) -> Vec<u8> {
     [&[kind][..], &(bytes.len() as u32).to_le_bytes(), bytes].concat()
 }
 
-/// A configuration's entry: its counts, and numbers of 8 bytes behind them.
+/// A configuration's entry: its counts, numbers of 8 bytes behind them, and no addresses.
 fn members(counts: [u8; 3], list: &[u64]) -> Vec<u8> {
+    members_at(counts, list, &[])
+}
+
+fn members_at(counts: [u8; 3], list: &[u64], addresses: &[(u64, &[u8])]) -> Vec<u8> {
     let mut bytes = vec![1, 0];
     bytes.extend(counts);
     bytes.extend(list.iter().flat_map(|id| id.to_le_bytes()));
+    bytes.extend((addresses.len() as u16).to_le_bytes());
+    for (id, address) in addresses {
+        bytes.extend(id.to_le_bytes());
+        bytes.extend((address.len() as u32).to_le_bytes());
+        bytes.extend(*address);
+    }
     entry(1, &bytes)
 }
 
@@ -70,11 +80,14 @@ fn entries_have_one_form() {
         assert_eq!(found, not_canonical("outgoing voters"), "{list:?}");
     }
     // More behind the members; members that no configuration can have.
-    let more = [head(2, 1), run(3, 1), members([1, 0, 0], &[1, 2])];
-    assert_eq!(refusal(&more), DecodeError::Trailing { left: 8 });
+    let mut more = members([1, 0, 0], &[1]);
+    more.extend([0; 8]);
+    more[1] += 8;
+    assert_eq!(refusal(&[head(2, 1), run(3, 1), more]), DecodeError::Trailing { left: 8 });
     let nobody = [head(2, 1), run(3, 1), members([0, 1, 0], &[1])];
     assert_eq!(refusal(&nobody), DecodeError::Configuration(ConfigurationError::NoVoter));
     let mut twice = members([1, 0, 1], &[1, 1]);
+    // How the learner is promoted stands before the addresses, of which there are none.
     twice.push(0);
     twice[1] += 1;
     let node = NodeId::of(1);
@@ -83,7 +96,32 @@ fn entries_have_one_form() {
     let mut other = members([0, 0, 0], &[]);
     other[5] = 9;
     let other = refusal(&[head(2, 1), run(3, 1), other]);
-    assert_eq!(other, not_canonical("protocol of nobody"));
+    assert_eq!(other, not_canonical("configuration of nobody"));
+}
+
+#[test]
+fn addresses_have_one_form() {
+    let not_canonical = |what| DecodeError::NotCanonical { what };
+    let two = |addresses: &[(u64, &[u8])]| {
+        refusal(&[head(2, 1), run(3, 1), members_at([2, 0, 0], &[1, 2], addresses)])
+    };
+    for addresses in
+        [&[(2, &b"b"[..]), (1, b"a")][..], &[(1, b"a"), (1, b"b")], &[(3, b"c")], &[(0, b"a")]]
+    {
+        assert_eq!(two(addresses), not_canonical("addresses"), "{addresses:?}");
+    }
+    assert_eq!(two(&[(1, &[0xff])]), not_canonical("address"));
+    let long = [b'x'; 256];
+    for address in [&[][..], &long] {
+        let (node, bytes) = (NodeId::of(2), address.len() as u64);
+        let refused = ConfigurationError::Address { node, bytes };
+        assert_eq!(two(&[(2, address)]), DecodeError::Configuration(refused));
+    }
+    let nobody = [head(2, 1), run(3, 1), members_at([0, 0, 0], &[], &[(1, b"a")])];
+    assert_eq!(refusal(&nobody), not_canonical("configuration of nobody"));
+    let sound = [head(2, 1), run(3, 1), members_at([2, 0, 0], &[1, 2], &[(2, &long[..255])])];
+    let sound: Vec<&[u8]> = sound.iter().map(Vec::as_slice).collect();
+    assert!(decode_message(append(&sound)).is_ok());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use quorate_core::{NodeId, Seq};
 use crate::{WalError, replay::State};
 
 /// The format of segments. Another number is refused.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A segment's first record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ fn a_proposal_for_another_term_is_refused_with_this_one() {
     assert_eq!(propose(&mut group, commands(["x"]), Some(2)), None);
     group.settle();
     let learner = MemberChange::AddLearner { node: id(4), promotion: Promotion::OnDemand };
-    assert_eq!(change(&mut group, learner, Some(1)), wrong);
+    assert_eq!(change(&mut group, learner.clone(), Some(1)), wrong);
     assert_eq!(change(&mut group, learner, Some(2)), None);
 }
 

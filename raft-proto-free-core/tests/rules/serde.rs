@@ -16,7 +16,8 @@ fn members() -> Arc<Configuration> {
     let id = NodeId::of;
     let promotion = Promotion::WhenCaughtUp { max_lag: 3 };
     let learners = [Learner { id: id(4), promotion }];
-    Arc::new(Configuration::of([id(1), id(2)], [id(1), id(3)], learners, 9).expect("sound"))
+    let made = Configuration::of([id(1), id(2)], [id(1), id(3)], learners, 9).expect("sound");
+    Arc::new(made.with_addresses([(id(1), "a:1".into()), (id(3), "c:1".into())]).expect("sound"))
 }
 
 fn log() -> Entries {
@@ -52,6 +53,8 @@ fn what_contradicts_itself_is_not_read() {
     let text = serde_json::to_string(&*members()).expect("it can be written");
     let voiceless = text.replacen("[1,2]", "[]", 1);
     assert!(serde_json::from_str::<Configuration>(&voiceless).is_err(), "{voiceless}");
+    let nowhere = text.replacen("a:1", "", 1);
+    assert!(serde_json::from_str::<Configuration>(&nowhere).is_err(), "{nowhere}");
     let text = serde_json::to_string(&LogSummary::of(LogId::ZERO, &log())).expect("written");
     let runless = refuses(&text, "{\"term\":2,\"first\":3}").replace(",]", "]");
     assert!(serde_json::from_str::<LogSummary>(&runless).is_err(), "{runless}");

@@ -1,5 +1,7 @@
 //! Quorums of configurations, by a count that trusts nothing of the core's.
 
+use std::sync::Arc;
+
 use quorate_core::{Configuration, NodeId, Term};
 
 use super::{Property, Violation};
@@ -22,11 +24,16 @@ pub fn lacking(members: &Configuration, holds: impl Fn(u64) -> bool) -> Option<(
     (members.is_joint() && outgoing.0 < outgoing.1).then_some(outgoing)
 }
 
+/// Where a node is, for whoever is told.
+pub fn address(node: NodeId) -> Arc<str> {
+    format!("{node}.test:1").into()
+}
+
 /// A leader went from one configuration to the next: no quorum of the one may be without a member
-/// of any quorum of the other.
+/// of any quorum of the other, and who stays is where it was.
 ///
 /// # Errors
-/// Where two quorums have no node in common.
+/// Where two quorums have no node in common, and where a member's address is lost or another's.
 pub fn adjacent(node: u64, old: &Configuration, new: &Configuration) -> Result<(), Violation> {
     for mask in 0..1_u64 << MAX_NODES {
         let is_quorum = lacking(old, |node| mask >> node & 1 == 1).is_none();
@@ -34,6 +41,13 @@ pub fn adjacent(node: u64, old: &Configuration, new: &Configuration) -> Result<(
             let (old, new) = (format!("{old:?}"), format!("{new:?}"));
             return Err(Violation::QuorumsApart { node, old, new });
         }
+    }
+    let stays = old.addresses().iter().map(|(id, _)| *id).filter(|id| new.is_member(*id));
+    let places = new.addresses().iter().map(|(id, _)| *id);
+    let is_wrong = |id: &NodeId| new.address(*id) != Some(&address(*id));
+    if let Some(id) = stays.chain(places).find(is_wrong) {
+        let what = format!("leaves {old:?} for {new:?}, where {id} is somewhere else");
+        return Err(Violation::Rule { rule: Property::AddressesKept, node, what });
     }
     if old.is_joint() && !is_left_for(old, new) {
         let what = format!("leaves {old:?} for {new:?}");

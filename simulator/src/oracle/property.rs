@@ -118,6 +118,8 @@ properties! {
     RemovedLeaderGoes = "removed-leader-goes",
     /// A joint configuration is left for its new half, with its learners.
     JointLeft = "joint-left",
+    /// Who stays a member stays where it was.
+    AddressesKept = "addresses-kept",
     /// Messages, and what is under way, keep within their limits.
     WithinLimits = "within-limits",
     /// The group says no more than time, clients and what is new to a node give reasons for.

@@ -154,6 +154,10 @@ impl Property {
                 "A member that is lost on the way from one configuration to the next was never \
                  removed by anybody, and gets no entry any more."
             }
+            Property::AddressesKept => {
+                "Whoever starts again finds the others by the configuration in its log: where that \
+                 does not say it, or says it wrongly, the group may never meet again."
+            }
             Property::NoStorm => {
                 "A message that is sent twice may be answered twice. Where an answer leads to \
                  another question whatever was known before, the number of messages grows by itself \

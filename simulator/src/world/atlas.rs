@@ -24,7 +24,7 @@ fn after(members: &Configuration, changes: &[MemberChange]) -> [BTreeSet<NodeId>
             MemberChange::AddVoter { node } => (node, Some(0)),
             MemberChange::AddLearner { node, .. } => (node, Some(1)),
             MemberChange::Remove { node } => (node, None),
-            MemberChange::SetProtocol { .. } => continue,
+            MemberChange::SetAddress { .. } | MemberChange::SetProtocol { .. } => continue,
         };
         all.iter_mut().for_each(|half: &mut BTreeSet<NodeId>| {
             half.remove(node);
@@ -129,7 +129,7 @@ mod tests {
         assert!(!judge(3, &[learner(0)], &[1]), "of two voters none may be lost");
         assert!(!judge(3, &[learner(3)], &[1, 3]), "the lost learner may become a voter");
         assert!(judge(3, &[learner(3)], &[3]) && judge(1, &[learner(1)], &[]));
-        let remove = MemberChange::Remove { node: NodeId::of(2) };
-        assert!(judge(3, &[remove], &[1]) && !judge(3, &[remove], &[2]));
+        let remove = [MemberChange::Remove { node: NodeId::of(2) }];
+        assert!(judge(3, &remove, &[1]) && !judge(3, &remove, &[2]));
     }
 }

@@ -8,7 +8,7 @@ use super::{Event, Order, Work, World};
 use crate::{
     MAX_NODES,
     marks::Mark,
-    oracle::{Violation, step::Heard},
+    oracle::{Violation, members::address, step::Heard},
     plan::{Fault, Planned, Wish},
     profile::MILLISECOND,
     system::System,
@@ -68,15 +68,34 @@ impl<S: System> World<S> {
     }
 
     fn ask_for_members(&mut self, number: u64, wish: Wish) -> Result<(), Violation> {
-        let (request, nodes) = (self.next_request, self.settings.first_nodes());
-        self.next_request += 1;
-        let node = &mut self.nodes[number as usize];
-        let time = node.clock.read(self.now);
-        let Some(life) = &mut node.life else { return Ok(()) };
+        let nodes = self.settings.first_nodes();
+        let Some(life) = &self.nodes[number as usize].life else { return Ok(()) };
         let changes = changes(wish, number, nodes, &life.members);
         if changes.is_empty() {
             return Ok(());
         }
+        self.change(number, changes)
+    }
+
+    /// Asks a node for other members; whoever is added is told where it is.
+    pub(super) fn change(
+        &mut self,
+        number: u64,
+        mut changes: Vec<MemberChange>,
+    ) -> Result<(), Violation> {
+        let added = changes.iter().filter_map(|change| match change {
+            MemberChange::AddVoter { node } | MemberChange::AddLearner { node, .. } => Some(*node),
+            MemberChange::Remove { .. }
+            | MemberChange::SetAddress { .. }
+            | MemberChange::SetProtocol { .. } => None,
+        });
+        let places = added.map(|node| MemberChange::SetAddress { node, address: address(node) });
+        changes.extend(places.collect::<Vec<_>>());
+        let request = self.next_request;
+        self.next_request += 1;
+        let node = &mut self.nodes[number as usize];
+        let time = node.clock.read(self.now);
+        let Some(life) = &mut node.life else { return Ok(()) };
         life.driver.change_members(request, changes, None, time);
         self.orders.insert(request, Order::Members);
         self.operated(number, request)

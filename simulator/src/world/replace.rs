@@ -3,7 +3,7 @@
 
 use quorate_core::{MemberChange, Promotion, RoleKind};
 
-use super::{Event, Order, World};
+use super::{Event, World};
 use crate::{choices::Stream, marks::Mark, node::Service, oracle::Violation, system::System};
 
 /// Names the draw of how a machine is replaced.
@@ -51,7 +51,7 @@ impl<S: System> World<S> {
         let promotion = Promotion::WhenCaughtUp { max_lag: MAX_LAG };
         let is_voter = members.is_voter(id);
         let promotion = if is_voter { promotion } else { Promotion::OnDemand };
-        let slowly = vec![gone, MemberChange::AddLearner { node, promotion }];
+        let slowly = vec![gone.clone(), MemberChange::AddLearner { node, promotion }];
         let at_once = self.choices.keyed(Stream::Process(old), REPLACES, [2]) == [1];
         // With fewer voters nothing more might go wrong.
         let is_risky = !self.can_become(&members, &slowly);
@@ -80,16 +80,5 @@ impl<S: System> World<S> {
         self.say(|_| format!("node {new} is to take the place of node {old}"));
         self.start(new)?;
         Ok(Some(new))
-    }
-
-    fn change(&mut self, leader: u64, changes: Vec<MemberChange>) -> Result<(), Violation> {
-        let request = self.next_request;
-        self.next_request += 1;
-        let node = &mut self.nodes[leader as usize];
-        let time = node.clock.read(self.now);
-        let Some(life) = &mut node.life else { return Ok(()) };
-        life.driver.change_members(request, changes, None, time);
-        self.orders.insert(request, Order::Members);
-        self.operated(leader, request)
     }
 }

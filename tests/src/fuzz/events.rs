@@ -142,8 +142,12 @@ fn configuration(source: &mut Source<'_>) -> Arc<Configuration> {
     }
     let learners = learners.into_iter().map(|id| Learner { id, promotion: promotion(source) });
     let learners: Vec<Learner> = learners.collect();
+    let is_told = learners.len() == 3;
     let protocol = if source.below(64) == 0 { 2 } else { 1 };
-    Arc::new(Configuration::of(voters, outgoing, learners, protocol).unwrap_or_default())
+    let made = Configuration::of(voters, outgoing, learners, protocol).unwrap_or_default();
+    let told = made.members().into_iter().filter(|_| is_told);
+    let told: Vec<_> = told.map(|node| (node, format!("{node}:1").into())).collect();
+    Arc::new(made.with_addresses(told).unwrap_or_default())
 }
 
 /// What somebody may wish of the members.
@@ -154,7 +158,11 @@ pub(super) fn changes(source: &mut Source<'_>) -> Vec<MemberChange> {
             match source.below(8) {
                 0..=2 => MemberChange::AddVoter { node },
                 3 | 4 => MemberChange::AddLearner { node, promotion: promotion(source) },
-                5 | 6 => MemberChange::Remove { node },
+                5 => MemberChange::Remove { node },
+                6 => {
+                    let address = "x".repeat(source.below(300) as usize).into();
+                    MemberChange::SetAddress { node, address }
+                }
                 _ => MemberChange::SetProtocol { version: source.below(3) as u16 },
             }
         })

@@ -2,8 +2,8 @@
 
 use quorate_core::SnapshotMeta;
 
-use super::*;
-use crate::oracle::members::{adjacent, stands};
+use super::{rules::rule, *};
+use crate::oracle::members::{address, adjacent, stands};
 
 /// On the way from the first `old` voters to the first `new`.
 fn joint(old: u64, new: u64) -> Configuration {
@@ -37,6 +37,21 @@ fn a_step_to_members_whose_quorums_are_apart() {
     let apart = judge(all(1), all(3));
     assert!(matches!(apart, Err(Violation::QuorumsApart { .. })));
     assert!(judge(joint(1, 3), all(5)).is_err());
+}
+
+#[test]
+fn a_member_whose_address_is_lost() {
+    let told = |members: Configuration, of: &[u64]| {
+        let place = |id: &u64| (NodeId::of(*id), address(NodeId::of(*id)));
+        members.with_addresses(of.iter().map(place)).unwrap()
+    };
+    let judge = |old, new| adjacent(0, &old, &new);
+    assert_eq!(judge(told(joint(2, 3), &[3]), told(all(3), &[3])), Ok(()));
+    assert_eq!(judge(told(joint(3, 2), &[3]), told(all(2), &[])), Ok(()), "it is gone");
+    let lost = judge(told(joint(2, 3), &[3]), told(all(3), &[]));
+    assert_eq!(rule(lost), Some(Property::AddressesKept));
+    let elsewhere = all(3).with_addresses([(NodeId::of(3), address(NodeId::of(2)))]).unwrap();
+    assert_eq!(rule(judge(told(joint(2, 3), &[]), elsewhere)), Some(Property::AddressesKept));
 }
 
 #[test]
