@@ -8,8 +8,7 @@ use quorate_driver::{SnapshotId, StoreError};
 use tokio::sync::oneshot;
 
 use crate::{
-    Mesh,
-    mesh::RequestError,
+    Net, RequestError,
     store::{Jobs, StoreJob},
 };
 
@@ -41,12 +40,12 @@ pub(crate) enum FetchError {
 }
 
 /// Returns once the snapshot is durable under its final name.
-pub(crate) async fn fetch(mesh: &Mesh, jobs: &Jobs, offer: &Offer) -> Result<(), FetchError> {
+pub(crate) async fn fetch(net: &Net, jobs: &Jobs, offer: &Offer) -> Result<(), FetchError> {
     let id = offer.id;
     let mut here = ask(jobs, |reply| StoreJob::Begin(id, reply)).await?;
     while here < id.len {
         let wanted = (id.len - here).min(PART_BYTES);
-        let part = mesh.fetch_part(offer.from, id, here, wanted, PART_TIMEOUT).await?;
+        let part = net.fetch_part(offer.from, id, here, wanted, PART_TIMEOUT).await?;
         let part = part.filter(|part| !part.is_empty() && part.len() as u64 <= wanted);
         let part = part.ok_or(FetchError::Gone)?;
         let len = part.len() as u64;

@@ -9,11 +9,14 @@ mod clock;
 mod fetch;
 mod handle;
 mod mesh;
+mod net;
 mod node;
 mod published;
 mod scripted;
 mod snapshots;
 mod store;
+mod switchboard;
+mod transport;
 mod turn;
 
 pub use clock::Clock;
@@ -22,7 +25,10 @@ pub use mesh::{
     Incoming, Mesh, MeshCounters, MeshOptions, MeshParts, RequestError, Responder, SnapshotFrame,
     WIRE_PROTOCOL,
 };
+pub use net::{Net, NetParts};
 pub use node::{NodeParts, spawn};
+pub use switchboard::{Plug, Switchboard};
+pub use transport::{Answering, BadParcel, Inbox, Transport};
 
 #[doc(hidden)]
 pub use scripted::Scripted;

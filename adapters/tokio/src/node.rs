@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{Instrument, error, info_span};
 
 use crate::{
-    Clock, Mesh, NodeHandle, NodeStatus, SnapshotError, SnapshotFrame, TransferError,
+    Clock, Net, NodeHandle, NodeStatus, SnapshotError, SnapshotFrame, TransferError,
     answers::{Answers, status_of},
     handle::{ProposeReply, Request},
     published::Published,
@@ -39,7 +39,7 @@ pub struct NodeParts<M: StateMachine, S> {
     /// What it applies to.
     pub machine: Arc<RwLock<M>>,
     /// How it reaches the others; none for a group of one.
-    pub mesh: Option<Mesh>,
+    pub net: Option<Net>,
     /// What the others say.
     pub inbox: mpsc::Receiver<(NodeId, Message)>,
     /// What the others say about snapshots.
@@ -72,7 +72,7 @@ where
     let task = Task {
         driver: parts.driver,
         machine: parts.machine,
-        mesh: parts.mesh,
+        net: parts.net,
         policy: parts.policy,
         clock: parts.clock,
         jobs,
@@ -93,7 +93,7 @@ where
 pub(crate) struct Task<M: StateMachine> {
     pub(crate) driver: Driver<M::Response>,
     pub(crate) machine: Arc<RwLock<M>>,
-    pub(crate) mesh: Option<Mesh>,
+    pub(crate) net: Option<Net>,
     pub(crate) policy: SnapshotPolicy,
     clock: Clock,
     pub(crate) jobs: Jobs,
@@ -298,8 +298,8 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
 
     fn send(&mut self) {
         for (to, message) in self.driver.drain_sends() {
-            if let Some(mesh) = &self.mesh {
-                mesh.send(to, &message);
+            if let Some(net) = &self.net {
+                net.send(to, &message);
             }
         }
     }

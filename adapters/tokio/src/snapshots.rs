@@ -55,8 +55,8 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
     pub(crate) fn move_snapshots(&mut self) {
         let sends: Vec<_> = self.driver.drain_snapshot_sends().collect();
         for send in sends {
-            if let Some(mesh) = &self.mesh {
-                let _ = self.jobs.send(StoreJob::Offer(mesh.clone(), send));
+            if let Some(net) = &self.net {
+                let _ = self.jobs.send(StoreJob::Offer(net.clone(), send));
             }
         }
         for last in self.driver.drain_discards() {
@@ -77,13 +77,13 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
     /// One is fetched at a time. An offer that is not taken comes again.
     fn consider(&mut self, offer: Offer) {
         let is_news = offer.id.last.index > self.driver.raft().status().commit;
-        let Some(mesh) = self.mesh.clone().filter(|_| is_news && !self.is_fetching) else { return };
+        let Some(net) = self.net.clone().filter(|_| is_news && !self.is_fetching) else { return };
         self.is_fetching = true;
         let (jobs, tell) = (self.jobs.clone(), self.fetched.clone());
         self.fetches.spawn(async move {
             let Offer { from, term, id, .. } = offer;
             debug!(%from, index = id.last.index, bytes = id.len, "fetching a snapshot");
-            let fetched: Fetched = match fetch(&mesh, &jobs, &offer).await {
+            let fetched: Fetched = match fetch(&net, &jobs, &offer).await {
                 Ok(()) => Some((term, offer.meta)),
                 Err(error) => {
                     warn!(%from, index = id.last.index, %error, "a snapshot did not come whole");

@@ -18,7 +18,7 @@ use quorate_driver::{
 };
 use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
 
-use crate::{Mesh, mesh::Fetch};
+use crate::{Net, mesh::Fetch};
 
 /// What the store is asked to do.
 pub(crate) enum StoreJob {
@@ -28,7 +28,7 @@ pub(crate) enum StoreJob {
     Keep(SnapshotBytes),
     Discard(LogId),
     /// Offers a snapshot to another node.
-    Offer(Mesh, SnapshotSend),
+    Offer(Net, SnapshotSend),
     /// Reads a part of a snapshot for another node.
     Fetch(Fetch),
     Begin(SnapshotId, oneshot::Sender<Result<u64, StoreError>>),
@@ -146,9 +146,9 @@ impl<S: LogStore> Worker<S> {
                 let _ = store.snapshot_remove(last);
                 return true;
             }
-            StoreJob::Offer(mesh, send) => {
+            StoreJob::Offer(net, send) => {
                 if let Ok(id) = store.snapshot_find(send.meta.last) {
-                    mesh.offer_snapshot(&send, id);
+                    net.offer_snapshot(&send, id);
                 }
                 return true;
             }

@@ -113,7 +113,7 @@ impl Lone {
             driver: driver.unwrap(),
             store,
             machine,
-            mesh: None,
+            net: None,
             inbox: mpsc::channel(1).1,
             snapshots: mpsc::channel(1).1,
             policy: SnapshotPolicy::default(),

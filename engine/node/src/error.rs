@@ -53,6 +53,17 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// Surely not done: the command of a state machine of one's own can never be taken.
+    #[error(
+        "a command of {len} bytes is over the limit of {limit}: split it, or keep the bulk of it \
+        elsewhere and command its name"
+    )]
+    CommandTooLong {
+        /// How long it is. Bytes.
+        len: u64,
+        /// How long it may be. Bytes.
+        limit: u64,
+    },
     /// The node stopped for good.
     #[error("the node has halted: {reason}; mend the cause, then start it again")]
     Halted {
@@ -67,6 +78,7 @@ impl EngineError {
     pub fn is_surely_not_done(&self) -> bool {
         match self {
             EngineError::Invalid(_) | EngineError::Refused(_) | EngineError::NotDone { .. } => true,
+            EngineError::CommandTooLong { .. } => true,
             // Watching does nothing.
             EngineError::WatchLost { .. } | EngineError::WatchEnded { .. } => true,
             EngineError::Unknown { .. }
@@ -99,6 +111,9 @@ pub enum StartError {
         /// Why.
         source: WalError,
     },
+    /// Storage of one's own does not open.
+    #[error("{0}")]
+    Storage(Box<dyn std::error::Error + Send + Sync>),
     /// The log opens, but no node can start from it.
     #[error("{}: {source}", dir.display())]
     Restore {
@@ -156,4 +171,11 @@ pub enum StartError {
     /// The system starts no thread.
     #[error("cannot start the store's thread: {0}")]
     Thread(std::io::Error),
+}
+
+impl StartError {
+    /// Storage of one's own does not open, for this reason.
+    pub fn storage(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StartError {
+        StartError::Storage(error.into())
+    }
 }

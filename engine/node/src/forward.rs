@@ -1,11 +1,13 @@
 //! What nodes ask of the leader's engine, and what it answers, as bytes in the mesh.
 
 use bytes::{Buf, BufMut, Bytes};
-use quorate_kv::{LeaseId, Response};
+use quorate_kv::LeaseId;
+
+use crate::WireResponse;
 
 /// A question to the leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ask {
+pub enum Ask {
     /// Propose this command.
     Write(Bytes),
     /// Give this lease its full time again.
@@ -16,8 +18,8 @@ pub(crate) enum Ask {
 
 /// The leader's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Written(Response),
+pub enum Answer<R> {
+    Written(R),
     /// What a lease has left, milliseconds; none where there is no such lease.
     Left(Option<u64>),
     /// Surely not done.
@@ -54,13 +56,13 @@ impl Ask {
     }
 }
 
-impl Answer {
+impl<R: WireResponse> Answer<R> {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
             Answer::Written(response) => {
                 out.put_u8(0);
-                out.extend_from_slice(&response.encode());
+                out.extend_from_slice(&response.to_bytes());
             }
             Answer::Left(None) => out.put_u8(1),
             Answer::Left(Some(left_ms)) => put_number(&mut out, 2, *left_ms),
@@ -71,12 +73,12 @@ impl Answer {
     }
 
     /// None for bytes that no node sends.
-    pub(crate) fn decode(mut bytes: Bytes) -> Option<Answer> {
+    pub(crate) fn decode(mut bytes: Bytes) -> Option<Answer<R>> {
         if bytes.is_empty() {
             return None;
         }
         match bytes.get_u8() {
-            0 => Response::decode(bytes).ok().map(Answer::Written),
+            0 => R::from_bytes(bytes).map(Answer::Written),
             1 if bytes.is_empty() => Some(Answer::Left(None)),
             2 => Some(Answer::Left(Some(get_number(bytes)?))),
             3 => Some(Answer::NotDone(get_text(&bytes))),
@@ -106,7 +108,7 @@ fn get_text(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use quorate_kv::{KvError, Outcome};
+    use quorate_kv::{KvError, Outcome, Response};
 
     use super::*;
 
@@ -134,7 +136,11 @@ mod tests {
     #[test]
     fn bytes_that_no_node_sends_are_no_answer() {
         for bytes in [&[][..], &[0], &[2, 1, 2], &[1, 0], &[9; 9], &[0, 1, 1, 9]] {
-            assert_eq!(Answer::decode(Bytes::copy_from_slice(bytes)), None, "{bytes:?}");
+            assert_eq!(
+                Answer::<Response>::decode(Bytes::copy_from_slice(bytes)),
+                None,
+                "{bytes:?}"
+            );
         }
         for bytes in [&[][..], &[1], &[2, 0], &[9; 9]] {
             assert_eq!(Ask::decode(Bytes::copy_from_slice(bytes)), None, "{bytes:?}");

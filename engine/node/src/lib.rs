@@ -19,16 +19,23 @@
 //! When `put` returns, the value is synced on the disks of a majority. Any node takes any request;
 //! a node that does not lead forwards it. An error says whether the operation surely did not happen.
 
+mod builder;
 mod client;
 mod config;
 mod coordination;
 mod engine;
 mod error;
 mod forward;
+mod machine;
+mod node;
+mod open;
+mod route;
 mod server;
 mod service;
+mod storage;
 mod watch;
 
+pub use builder::{KeyValues, NodeBuilder, OwnMachine, PreparedNode};
 pub use client::{Client, HeldLease, Session};
 pub use config::{EngineConfig, Start};
 pub use coordination::{
@@ -37,20 +44,26 @@ pub use coordination::{
 };
 pub use engine::EmbeddedEngine;
 pub use error::{EngineError, StartError};
+pub use machine::{MachineClient, WireResponse};
+pub use node::Node;
 pub use quorate_core::NodeId;
 pub use quorate_kv::{
     Change, Compare, CompareOp, CompareTarget, DeleteRequest, KEY_LIMIT_BYTES, KeyRange, KeyValue,
     KvError, LeaseId, Operation, OperationResponse, PutLease, PutRequest, PutValue, RangeRequest,
     RequestError, Revision, SortBy, SortOrder, Txn, VALUE_LIMIT_BYTES,
 };
-pub use quorate_tokio::NodeStatus;
+pub use quorate_tokio::{
+    Answering, BadParcel, Inbox, NodeStatus, Plug, RequestError as TransportError, Switchboard,
+    Transport,
+};
+pub use storage::{StorageEngine, WalStorage};
 pub use watch::{LeaderChanges, LeaderInfo, Told, Watcher};
 
 /// What most programs need.
 pub mod prelude {
     pub use crate::{
         Client, Consistency, Coordination, EmbeddedEngine, EngineConfig, EngineError, KeyRange,
-        NodeId, ReadOptions, Start, StartError, WatchOptions,
+        NodeBuilder, NodeId, ReadOptions, Start, StartError, WatchOptions,
     };
 }
 

@@ -13,8 +13,9 @@ use quorate_tokio::Incoming;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
-    Client,
+    WireResponse,
     forward::{Answer, Ask},
+    route::Carrier,
 };
 
 /// Requests of other nodes that are carried out at the same time.
@@ -53,13 +54,17 @@ impl Served {
 }
 
 /// Runs until the mesh has closed.
-pub(crate) async fn serve(client: Client, mut requests: mpsc::Receiver<Incoming>, served: Served) {
+pub(crate) async fn serve<C: Carrier>(
+    client: C,
+    mut requests: mpsc::Receiver<Incoming>,
+    served: Served,
+) {
     while let Some(Incoming { body, responder, .. }) = requests.recv().await {
         served.taken.fetch_add(1, Ordering::SeqCst);
         let Ok(place) = served.places.clone().try_acquire_owned() else {
             let reason =
                 format!("the leader's limit of {FORWARDED_LIMIT} forwarded requests is reached");
-            responder.respond(&Answer::NotDone(reason).encode());
+            responder.respond(&Answer::<C::Response>::NotDone(reason).encode());
             continue;
         };
         let client = client.clone();
@@ -70,7 +75,7 @@ pub(crate) async fn serve(client: Client, mut requests: mpsc::Receiver<Incoming>
     }
 }
 
-async fn answer(client: &Client, body: Bytes) -> Answer {
+async fn answer<C: Carrier>(client: &C, body: Bytes) -> Answer<C::Response> {
     match Ask::decode(body) {
         Some(ask) => client.carry_out(ask).await,
         None => Answer::NotDone("the request makes no sense".to_owned()),
@@ -78,7 +83,7 @@ async fn answer(client: &Client, body: Bytes) -> Answer {
 }
 
 /// An answer that is too long would be dropped, and its asker wait in vain.
-fn encode(answer: &Answer) -> Vec<u8> {
+fn encode<R: WireResponse>(answer: &Answer<R>) -> Vec<u8> {
     let bytes = answer.encode();
     if bytes.len() <= ANSWER_LIMIT_BYTES {
         return bytes;
@@ -88,5 +93,5 @@ fn encode(answer: &Answer) -> Vec<u8> {
          read less at once",
         bytes.len()
     );
-    Answer::Unknown(reason).encode()
+    Answer::<R>::Unknown(reason).encode()
 }

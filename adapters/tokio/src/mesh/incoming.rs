@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 use super::{
     Ends, FETCH, FRAME_LIMIT, Incoming, Mesh, OFFER, RAFT, REQUEST, RESPONSE, Responder,
     greeting::{GREETING_BYTES, Greeting, WELCOME},
+    read_fetch, read_offer,
 };
 
 /// How long a stranger may take to say who it is.
@@ -174,7 +175,7 @@ async fn take(mesh: &Mesh, from: NodeId, mut body: Bytes, ends: &Ends) -> bool {
         return true;
     }
     if kind == OFFER {
-        let Some(offer) = Mesh::read_offer(from, body) else { return false };
+        let Some(offer) = read_offer(from, body) else { return false };
         // It comes again: what is dropped while the node is busy is not missed.
         let _ = ends.tell.try_send(offer);
         return true;
@@ -185,7 +186,7 @@ async fn take(mesh: &Mesh, from: NodeId, mut body: Bytes, ends: &Ends) -> bool {
     let id = body.get_u64_le();
     match kind {
         REQUEST => {
-            let responder = Responder { to: from, id, mesh: mesh.clone() };
+            let responder = Responder::over(mesh, from, id);
             // The node's own messages come over this connection, too: they must not wait for the
             // engine. No answer that the engine gives is empty.
             match ends.ask.try_send(Incoming { from, body, responder }) {
@@ -197,7 +198,7 @@ async fn take(mesh: &Mesh, from: NodeId, mut body: Bytes, ends: &Ends) -> bool {
                 Err(TrySendError::Closed(_)) => false,
             }
         }
-        FETCH => match mesh.read_fetch(from, id, body) {
+        FETCH => match read_fetch(Responder::over(mesh, from, id), body) {
             Some(fetch) => {
                 let _ = ends.tell.try_send(fetch);
                 true

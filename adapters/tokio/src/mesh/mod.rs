@@ -24,12 +24,14 @@ use bytes::{BufMut, Bytes};
 use quorate_codec::{encode_frame, encode_message};
 use quorate_core::{Message, NodeId};
 pub use snapshots::SnapshotFrame;
-pub(crate) use snapshots::{Fetch, Said};
+pub(crate) use snapshots::{Fetch, Said, put_fetch, put_offer, read_fetch, read_offer};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
+
+use crate::NetParts;
 
 /// The version of the mesh's frames; another one is refused. Version 2 forwarded single keys.
 pub const WIRE_PROTOCOL: u32 = 3;
@@ -50,11 +52,11 @@ pub(crate) const FRAME_LIMIT: u32 = 64 * 1024 * 1024;
 /// How often it is looked whether all has left.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
 
-const RAFT: u8 = 0;
-const REQUEST: u8 = 1;
+pub(crate) const RAFT: u8 = 0;
+pub(crate) const REQUEST: u8 = 1;
 const RESPONSE: u8 = 2;
-const OFFER: u8 = 3;
-const FETCH: u8 = 4;
+pub(crate) const OFFER: u8 = 3;
+pub(crate) const FETCH: u8 = 4;
 
 /// Who a node is in its mesh, and where the others are.
 #[derive(Clone, Debug)]
@@ -89,16 +91,34 @@ pub struct Incoming {
 
 /// Answers one request.
 #[derive(Debug)]
-pub struct Responder {
-    to: NodeId,
-    id: u64,
-    mesh: Mesh,
+pub struct Responder(Way);
+
+#[derive(Debug)]
+enum Way {
+    Mesh { to: NodeId, id: u64, mesh: Mesh },
+    Own(oneshot::Sender<Bytes>),
 }
 
 impl Responder {
+    fn over(mesh: &Mesh, to: NodeId, id: u64) -> Responder {
+        Responder(Way::Mesh { to, id, mesh: mesh.clone() })
+    }
+
+    /// To whoever asked over its host's own transport.
+    pub(crate) fn to_own(reply: oneshot::Sender<Bytes>) -> Responder {
+        Responder(Way::Own(reply))
+    }
+
     /// Sends the answer, which is not empty; it may be lost.
     pub fn respond(self, body: &[u8]) {
-        self.mesh.send_frame(self.to, RESPONSE, self.id, body);
+        match self.0 {
+            Way::Mesh { to, id, mesh } => {
+                mesh.send_frame(to, RESPONSE, id, body);
+            }
+            Way::Own(reply) => {
+                let _ = reply.send(Bytes::copy_from_slice(body));
+            }
+        }
     }
 }
 
@@ -153,9 +173,19 @@ struct Waiting {
 /// Where what comes in goes.
 #[derive(Clone)]
 pub(crate) struct Ends {
-    deliver: mpsc::Sender<(NodeId, Message)>,
-    ask: mpsc::Sender<Incoming>,
-    tell: mpsc::Sender<SnapshotFrame>,
+    pub(crate) deliver: mpsc::Sender<(NodeId, Message)>,
+    pub(crate) ask: mpsc::Sender<Incoming>,
+    pub(crate) tell: mpsc::Sender<SnapshotFrame>,
+}
+
+impl Ends {
+    /// New ones, and where what is put into them comes out.
+    pub(crate) fn new() -> (Ends, NetParts) {
+        let (deliver, inbox) = mpsc::channel(INBOX);
+        let (ask, requests) = mpsc::channel(REQUESTS);
+        let (tell, snapshots) = mpsc::channel(SNAPSHOTS);
+        (Ends { deliver, ask, tell }, NetParts { net: None, inbox, requests, snapshots })
+    }
 }
 
 /// The node's ends of its mesh.
@@ -189,13 +219,12 @@ impl Mesh {
             tasks: Mutex::default(),
         };
         let mesh = Mesh { shared: Arc::new(shared) };
-        let (deliver, inbox) = mpsc::channel(INBOX);
-        let (ask, requests) = mpsc::channel(REQUESTS);
-        let (tell, snapshots) = mpsc::channel(SNAPSHOTS);
+        let (ends, received) = Ends::new();
         for (peer, address, frames) in outgoing {
             mesh.run(outgoing::run(mesh.clone(), peer, address, frames));
         }
-        mesh.run(incoming::listen(mesh.clone(), listener, Ends { deliver, ask, tell }));
+        mesh.run(incoming::listen(mesh.clone(), listener, ends));
+        let NetParts { inbox, requests, snapshots, .. } = received;
         MeshParts { mesh, inbox, requests, snapshots }
     }
 

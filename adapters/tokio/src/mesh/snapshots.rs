@@ -45,23 +45,61 @@ impl Responder {
     }
 }
 
+/// Writes what an offer says.
+pub(crate) fn put_offer(out: &mut Vec<u8>, send: &SnapshotSend, id: SnapshotId) {
+    out.put_u64_le(send.term);
+    out.put_u64_le(id.len);
+    out.put_u32_le(id.checksum);
+    encode_meta(&send.meta, out);
+}
+
+/// The offer in these bytes; none where no peer would send them.
+pub(crate) fn read_offer(from: NodeId, mut body: Bytes) -> Option<SnapshotFrame> {
+    if body.len() < OFFER_BYTES {
+        return None;
+    }
+    let term = body.get_u64_le();
+    let (len, checksum) = (body.get_u64_le(), body.get_u32_le());
+    let meta = decode_meta(body).ok()?;
+    let id = SnapshotId { last: meta.last, len, checksum };
+    Some(SnapshotFrame(Said::Offer(Offer { from, term, id, meta })))
+}
+
+/// Writes which part of a snapshot is asked for.
+pub(crate) fn put_fetch(out: &mut Vec<u8>, id: SnapshotId, offset: u64, max_bytes: u64) {
+    [id.last.term, id.last.index, id.len].into_iter().for_each(|part| out.put_u64_le(part));
+    out.put_u32_le(id.checksum);
+    out.put_u64_le(offset);
+    out.put_u64_le(max_bytes);
+}
+
+/// The request in these bytes; none where no peer would send them.
+pub(crate) fn read_fetch(responder: Responder, mut body: Bytes) -> Option<SnapshotFrame> {
+    if body.len() != FETCH_BYTES {
+        return None;
+    }
+    let last = LogId::new(body.get_u64_le(), body.get_u64_le());
+    let id = SnapshotId { last, len: body.get_u64_le(), checksum: body.get_u32_le() };
+    let offset = body.get_u64_le();
+    // Nobody makes this node hold more than a frame for it.
+    let max_bytes = body.get_u64_le().min(u64::from(FRAME_LIMIT) / 2);
+    Some(SnapshotFrame(Said::Fetch(Fetch { id, offset, max_bytes, responder })))
+}
+
 impl Mesh {
     /// Says that this node has a snapshot that another one lacks. It may be lost.
     pub(crate) fn offer_snapshot(&self, send: &SnapshotSend, id: SnapshotId) {
         let mut frame = Vec::new();
         let encoded = encode_frame(&mut frame, FRAME_LIMIT, |out| {
             out.put_u8(OFFER);
-            out.put_u64_le(send.term);
-            out.put_u64_le(id.len);
-            out.put_u32_le(id.checksum);
-            encode_meta(&send.meta, out);
+            put_offer(out, send, id);
         });
         if encoded.is_err() || self.queue(send.to, frame.into()).is_err() {
             self.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Asks another node for a part of a snapshot; none where it has it no more.
+    /// Asks another node for a part of a snapshot.
     pub(crate) async fn fetch_part(
         &self,
         from: NodeId,
@@ -69,45 +107,9 @@ impl Mesh {
         offset: u64,
         max_bytes: u64,
         timeout: Duration,
-    ) -> Result<Option<Bytes>, RequestError> {
+    ) -> Result<Bytes, RequestError> {
         let mut body = Vec::with_capacity(FETCH_BYTES);
-        [id.last.term, id.last.index, id.len].into_iter().for_each(|part| body.put_u64_le(part));
-        body.put_u32_le(id.checksum);
-        body.put_u64_le(offset);
-        body.put_u64_le(max_bytes);
-        let mut answer = self.ask(from, FETCH, &body, timeout).await?;
-        let has_it = !answer.is_empty() && answer.get_u8() == 1;
-        Ok(has_it.then_some(answer))
-    }
-
-    /// The offer in this frame; none where no peer would send it.
-    pub(super) fn read_offer(from: NodeId, mut body: Bytes) -> Option<SnapshotFrame> {
-        if body.len() < OFFER_BYTES {
-            return None;
-        }
-        let term = body.get_u64_le();
-        let (len, checksum) = (body.get_u64_le(), body.get_u32_le());
-        let meta = decode_meta(body).ok()?;
-        let id = SnapshotId { last: meta.last, len, checksum };
-        Some(SnapshotFrame(Said::Offer(Offer { from, term, id, meta })))
-    }
-
-    /// The request in this frame; none where no peer would send it.
-    pub(super) fn read_fetch(
-        &self,
-        from: NodeId,
-        id: u64,
-        mut body: Bytes,
-    ) -> Option<SnapshotFrame> {
-        if body.len() != FETCH_BYTES {
-            return None;
-        }
-        let responder = Responder { to: from, id, mesh: self.clone() };
-        let last = LogId::new(body.get_u64_le(), body.get_u64_le());
-        let id = SnapshotId { last, len: body.get_u64_le(), checksum: body.get_u32_le() };
-        let offset = body.get_u64_le();
-        // Nobody makes this node hold more than a frame for it.
-        let max_bytes = body.get_u64_le().min(u64::from(FRAME_LIMIT) / 2);
-        Some(SnapshotFrame(Said::Fetch(Fetch { id, offset, max_bytes, responder })))
+        put_fetch(&mut body, id, offset, max_bytes);
+        self.ask(from, FETCH, &body, timeout).await
     }
 }

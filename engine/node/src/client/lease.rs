@@ -12,11 +12,12 @@ use quorate_core::Timestamp;
 use quorate_kv::{Command, KvError, LeaseId, Outcome, RequestError};
 use tokio::{sync::watch, task::AbortHandle};
 
-use super::{Client, Repeat};
+use super::Client;
 use crate::{
     Coordination, EngineError, LeaseStatus,
     coordination::Answered,
     forward::{Answer, Ask},
+    route::Repeat,
 };
 
 /// A lease is kept alive so often in its time to live.
@@ -53,7 +54,8 @@ impl Client {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
         let count = DRAWN.fetch_add(1, Ordering::Relaxed);
-        let seed = nanos ^ self.id.get().rotate_left(48) ^ u64::from(std::process::id()) << 20;
+        let seed =
+            nanos ^ self.route.id.get().rotate_left(48) ^ u64::from(std::process::id()) << 20;
         // The finish of SplitMix64, which maps different numbers to different ones.
         let mut mixed = seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -6,7 +6,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use quorate_core::NodeId;
@@ -14,31 +14,23 @@ use quorate_kv::{
     Command, KeyRange, KeyValue, KvError, LeaseId, Outcome, RangeRequest, Response, Revision, Txn,
     WatchRequest,
 };
-use quorate_tokio::{Mesh, NodeHandle};
 
-use self::{call::Repeat, session::Numbers};
+use self::session::Numbers;
 pub use self::{lease::HeldLease, session::Session};
 use crate::{
     Consistency, Coordination, EngineError, LeaseStatus, Member, Ranged, TxnAnswer, WatchOptions,
     Watcher,
     coordination::Answered,
+    route::{Repeat, Route},
     service::{Local, WATCH_LIMIT},
     watch::LocalWatch,
 };
 
-/// The longest that an operation may be told to take.
-pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// A client of one node. Clones share it.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) node: NodeHandle<Response>,
-    pub(crate) id: NodeId,
+    pub(crate) route: Route<Response>,
     pub(crate) local: Local,
-    pub(crate) mesh: Option<Mesh>,
-    pub(crate) timeout: Duration,
-    /// The directory of the node's log, to name it.
-    pub(crate) dir: Arc<Path>,
     pub(crate) members: Arc<BTreeMap<NodeId, Option<SocketAddr>>>,
     /// The session in which transactions are carried out, if any.
     pub(crate) session: Option<Arc<Numbers>>,
@@ -48,7 +40,7 @@ impl Client {
     /// The same client, with another limit to how long each operation may take; more than a year is a
     /// year.
     pub fn with_timeout(&self, timeout: Duration) -> Client {
-        Client { timeout: timeout.min(TIMEOUT_MAX), ..self.clone() }
+        Client { route: self.route.with_timeout(timeout), ..self.clone() }
     }
 
     /// The value of `key`, as of some moment between call and return.
@@ -68,7 +60,7 @@ impl Client {
     /// # Errors
     /// [`EngineError`].
     pub async fn barrier(&self) -> Result<(), EngineError> {
-        self.confirm(Consistency::Linearizable).await
+        self.route.confirm(Consistency::Linearizable).await
     }
 
     /// The value of `key` in this node's own state, which may be old. Waits for nothing.
@@ -80,21 +72,16 @@ impl Client {
     pub fn len_stale(&self) -> u64 {
         self.local.read(|kv| kv.len())
     }
-
-    /// Why the node halted: most often its disk, so the directory is named.
-    pub(crate) fn halted(&self, reason: &str) -> EngineError {
-        EngineError::Halted { reason: format!("{}: {reason}", self.dir.display()) }
-    }
 }
 
 impl Coordination for Client {
     fn timeout(&self) -> Duration {
-        self.timeout
+        self.route.timeout
     }
 
     async fn read(&self, request: RangeRequest, consistency: Consistency) -> Answered<Ranged> {
         request.validate()?;
-        self.confirm(consistency).await?;
+        self.route.confirm(consistency).await?;
         let (revision, read) = self.local.range(&request).map_err(EngineError::Refused)?;
         Ok(Ranged { revision, keys: read.keys, more: read.more, count: read.count })
     }
@@ -131,7 +118,7 @@ impl Coordination for Client {
         for key in &keys {
             RangeRequest::new(KeyRange::Key(key.clone())).validate()?;
         }
-        self.confirm(Consistency::Linearizable).await?;
+        self.route.confirm(Consistency::Linearizable).await?;
         Ok(self.local.read(|kv| keys.iter().map(|key| kv.get(key)).collect()))
     }
 
@@ -156,7 +143,7 @@ impl Coordination for Client {
             self.barrier().await?;
         }
         let request = WatchRequest { range, from, no_puts, no_deletes, previous };
-        let status = self.node.watch_status();
+        let status = self.route.node.watch_status();
         match LocalWatch::begin(&self.local, request, status, progress) {
             Ok(Some(watch)) => Ok(watch.into_watcher()),
             Ok(None) => Err(EngineError::not_done(format!(
@@ -191,7 +178,7 @@ impl Coordination for Client {
     }
 
     async fn members(&self) -> Answered<Vec<Member>> {
-        let leader = self.node.status().leader;
+        let leader = self.route.node.status().leader;
         let member = |(&node, &address): (&NodeId, &Option<SocketAddr>)| Member {
             node,
             address,
@@ -204,7 +191,7 @@ impl Coordination for Client {
 impl Client {
     async fn get_one(&self, key: Bytes, consistency: Consistency) -> Answered<Option<KeyValue>> {
         RangeRequest::new(KeyRange::Key(key.clone())).validate()?;
-        self.confirm(consistency).await?;
+        self.route.confirm(consistency).await?;
         Ok(self.local.read(|kv| kv.get(&key)))
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use quorate_kv::{Command, LeaseId, Outcome, Revision, SESSION_LIMIT_ANSWERS, Txn};
 use tokio::sync::Notify;
 
-use super::{Client, HeldLease, Repeat};
-use crate::{EngineError, coordination::Answered};
+use super::{Client, HeldLease};
+use crate::{EngineError, coordination::Answered, route::Repeat};
 
 /// The numbers of a session's transactions.
 pub(crate) struct Numbers {
@@ -73,8 +73,8 @@ impl Numbers {
         client: &Client,
         txn: Txn,
     ) -> Result<(Revision, Outcome), EngineError> {
-        let until = Instant::now() + client.timeout;
-        let number = match tokio::time::timeout(client.timeout, self.take()).await {
+        let until = Instant::now() + client.route.timeout;
+        let number = match tokio::time::timeout(client.route.timeout, self.take()).await {
             Ok(number) => number,
             Err(_) => {
                 return Err(EngineError::not_done(format!(

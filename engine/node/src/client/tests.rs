@@ -9,7 +9,10 @@ use quorate_kv::{Command, LeaseId};
 use quorate_tokio::{Clock, NodeHandle, NodeStatus, ReadError, Scripted};
 
 use super::*;
-use crate::forward::{Answer, Ask};
+use crate::{
+    forward::{Answer, Ask},
+    route::Carrier,
+};
 
 const LONG: Duration = Duration::from_secs(30);
 const LEASE: LeaseId = LeaseId(7);
@@ -30,12 +33,14 @@ fn status(role: RoleKind, term: u64) -> NodeStatus {
 
 fn client(node: NodeHandle<Response>) -> Client {
     Client {
-        node,
-        id: NodeId::of(1),
+        route: Route {
+            node,
+            id: NodeId::of(1),
+            net: None,
+            timeout: LONG,
+            dir: Path::new("nowhere").into(),
+        },
         local: Local::new(Clock::new()),
-        mesh: None,
-        timeout: LONG,
-        dir: Path::new("nowhere").into(),
         members: Arc::default(),
         session: None,
     }
@@ -60,7 +65,7 @@ async fn keep_alive(
     scripted: &mut Scripted<Response>,
     meanwhile: impl FnOnce(&Scripted<Response>),
     read: Result<u64, ReadError>,
-) -> Answer {
+) -> Answer<Response> {
     let asking = tokio::spawn({
         let client = client.clone();
         async move { client.carry_out(Ask::KeepAlive(LEASE)).await }

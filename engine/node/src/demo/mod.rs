@@ -104,6 +104,7 @@ impl From<EngineError> for DemoError {
         match error {
             // The demo has no session and no watch: these say what they say.
             EngineError::Halted { .. }
+            | EngineError::CommandTooLong { .. }
             | EngineError::Invalid(_)
             | EngineError::Refused(_)
             | EngineError::SessionExpired { .. }

@@ -1,0 +1,252 @@
+//! Nodes that are built from parts of one's own.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{path::Path, time::Duration};
+
+use bytes::Bytes;
+use quorate::{
+    Consistency, Coordination, EngineConfig, EngineError, MachineClient, Node, NodeBuilder, NodeId,
+    Start, StartError, Switchboard, WireResponse,
+};
+use quorate_core::{EntryRef, Payload};
+use quorate_driver::{InstallError, MemoryStore, SerializeState, StateMachine};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+/// Far more than anything here takes; only a hang reaches it.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Adds what it is told to; answers with the sum.
+#[derive(Clone, Debug, Default)]
+struct Sum(u64);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Added {
+    Sum(u64),
+    NoNumber,
+}
+
+impl WireResponse for Added {
+    fn to_bytes(&self) -> Bytes {
+        match self {
+            Added::Sum(sum) => Bytes::copy_from_slice(&sum.to_le_bytes()),
+            Added::NoNumber => Bytes::new(),
+        }
+    }
+    fn from_bytes(bytes: Bytes) -> Option<Added> {
+        match bytes.len() {
+            0 => Some(Added::NoNumber),
+            _ => u64::from_bytes(bytes).map(Added::Sum),
+        }
+    }
+}
+
+impl StateMachine for Sum {
+    type Response = Added;
+    fn apply_entry(&mut self, entry: EntryRef<'_>) -> Added {
+        let Payload::Command(command) = entry.payload else { return Added::Sum(self.0) };
+        match command[..].try_into() {
+            Ok(number) => self.0 = self.0.wrapping_add(u64::from_le_bytes(number)),
+            Err(_) => return Added::NoNumber,
+        }
+        Added::Sum(self.0)
+    }
+    fn snapshot(&self) -> SerializeState {
+        let sum = self.0;
+        Box::new(move || sum.to_le_bytes().to_vec())
+    }
+    fn install(&mut self, bytes: Bytes) -> Result<(), InstallError> {
+        let sum = u64::from_bytes(bytes).ok_or(InstallError("eight bytes".to_owned()))?;
+        self.0 = sum;
+        Ok(())
+    }
+}
+
+type Summing = Node<MachineClient<Sum>>;
+
+fn add(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_le_bytes())
+}
+
+fn config(dir: &Path, node: NodeId) -> EngineConfig {
+    let config = EngineConfig::new(dir.join(node.to_string()));
+    EngineConfig { node, request_timeout: LONG, retain_entries: 5, ..config }
+}
+
+fn all() -> impl Iterator<Item = NodeId> {
+    (1..=3).map(NodeId::of)
+}
+
+fn never() -> std::future::Pending<()> {
+    std::future::pending()
+}
+
+async fn start(dir: &Path, board: &Switchboard, node: NodeId) -> Summing {
+    let builder = NodeBuilder::new(config(dir, node), never()).state_machine(Sum::default());
+    let builder = builder.transport(board.plug(node)).members(all());
+    builder.build().unwrap().start().await.unwrap()
+}
+
+async fn three(dir: &Path, board: &Switchboard) -> Vec<Summing> {
+    let mut nodes = Vec::new();
+    for node in all() {
+        nodes.push(start(dir, board, node).await);
+    }
+    for node in &nodes {
+        node.wait_ready(LONG).await.unwrap();
+    }
+    nodes
+}
+
+async fn leader(nodes: &[Summing]) -> usize {
+    loop {
+        match nodes.iter().position(Node::is_leader) {
+            Some(leader) => return leader,
+            None => sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn any_node_proposes_to_a_machine_of_ones_own_over_a_transport_of_ones_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let board = Switchboard::new();
+    let nodes = three(dir.path(), &board).await;
+    let mut sum = 0;
+    for (number, node) in (1..=30).zip(nodes.iter().cycle()) {
+        sum += number;
+        assert_eq!(node.client().propose(add(number)).await, Ok(Added::Sum(sum)));
+    }
+    assert_eq!(nodes[0].client().propose("no number").await, Ok(Added::NoNumber));
+    for node in &nodes {
+        let client = node.client();
+        assert_eq!(client.read(Consistency::Linearizable, |machine| machine.0).await, Ok(sum));
+        assert_eq!(client.read(Consistency::Stale, |machine| machine.0).await, Ok(sum));
+        assert_eq!(node.leader_info().leader, nodes[0].leader_info().leader);
+    }
+    let leading = &nodes[leader(&nodes).await];
+    leading.transfer_leadership(None).await.unwrap();
+    assert!(!leading.is_leader());
+    for node in &nodes {
+        node.stop().await.unwrap();
+        node.stop().await.unwrap();
+    }
+    let error = nodes[0].client().propose(add(1)).await.unwrap_err();
+    assert!(error.is_surely_not_done(), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_that_was_cut_off_gets_the_snapshot_over_a_transport_of_ones_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let board = Switchboard::new();
+    let nodes = three(dir.path(), &board).await;
+    let leading = leader(&nodes).await;
+    let late = &nodes[(leading + 1) % 3];
+    let id = NodeId::of(((leading + 1) % 3 + 1) as u64);
+    board.cut_off(id, all());
+    for _ in 0..200 {
+        assert!(nodes[leading].client().propose(add(1)).await.is_ok());
+    }
+    nodes[leading].snapshot().await.unwrap();
+    nodes[leading].client().propose(add(1)).await.unwrap();
+    let old = late.client().peek(|machine| machine.0);
+    assert_eq!(old, 0);
+    let asked = late.client().with_timeout(Duration::from_millis(100));
+    let error = asked.read(Consistency::Linearizable, |machine| machine.0).await.unwrap_err();
+    assert!(matches!(error, EngineError::NotDone { .. }), "{error}");
+    board.heal();
+    assert_eq!(late.client().read(Consistency::Linearizable, |machine| machine.0).await, Ok(201));
+    assert!(late.status().snapshot > 100, "{:?}", late.status());
+}
+
+#[tokio::test]
+async fn a_machine_of_ones_own_comes_back_from_snapshot_and_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = NodeId::of(1);
+    for life in 0..3 {
+        let start = if life == 0 { Start::New } else { Start::Existing };
+        let config = EngineConfig { start, ..config(dir.path(), node) };
+        let builder = NodeBuilder::new(config, never()).state_machine(Sum::default());
+        let running = builder.build().unwrap().start().await.unwrap().ready().await.unwrap();
+        let client = running.client();
+        assert_eq!(client.peek(|machine| machine.0), life * 20);
+        for _ in 0..10 {
+            client.propose(add(1)).await.unwrap();
+        }
+        running.snapshot().await.unwrap();
+        for _ in 0..10 {
+            client.propose_repeatable(add(1)).await.unwrap();
+        }
+        running.kill().await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_too_long_is_refused_at_once_and_the_longest_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = NodeBuilder::new(config(dir.path(), NodeId::of(1)), never());
+    let mut store = MemoryStore::new();
+    let recovered = store.open();
+    let builder = builder.state_machine(Sum::default()).storage_engine((store, recovered));
+    let node = builder.build().unwrap().start().await.unwrap().ready().await.unwrap();
+    let error = node.client().propose(vec![0; 1 << 20]).await.unwrap_err();
+    let EngineError::CommandTooLong { len, limit } = error else { panic!("{error}") };
+    assert!(len == 1 << 20 && limit < len);
+    assert!(error.is_surely_not_done());
+    assert_eq!(node.client().propose(vec![0; limit as usize]).await, Ok(Added::NoNumber));
+    assert!(!dir.path().join("1").exists(), "the log is in a directory after all");
+}
+
+#[tokio::test]
+async fn a_node_runs_until_it_is_told_to_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let builder = NodeBuilder::new(EngineConfig::new(dir.path()), stopped);
+    let engine = builder.build().unwrap().start().await.unwrap().ready().await.unwrap();
+    engine.client().put("hello", "world").await.unwrap();
+    let client = engine.client();
+    let running = tokio::spawn(async move { engine.run().await });
+    sleep(Duration::from_millis(50)).await;
+    assert!(!running.is_finished());
+    client.put("hello", "again").await.unwrap();
+    stop.send(()).unwrap();
+    timeout(LONG, running).await.expect("it ends").unwrap().unwrap();
+    assert!(client.put("hello", "late").await.unwrap_err().is_surely_not_done());
+}
+
+#[tokio::test]
+async fn a_node_that_is_shut_down_before_it_is_ready_says_so_and_has_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    // Two others that never come.
+    let peers = all().map(|node| (node, nobody)).collect();
+    let config = EngineConfig { peers, ..config(dir.path(), NodeId::of(1)) };
+    let builder = NodeBuilder::new(config.clone(), stopped).listener(listener);
+    let node = builder.build().unwrap().start().await.unwrap();
+    let waiting = tokio::spawn(node.ready());
+    sleep(Duration::from_millis(20)).await;
+    drop(stop);
+    let error = timeout(LONG, waiting).await.expect("it ends").unwrap().err().expect("it is not");
+    assert!(error.to_string().contains("shut down before"), "{error}");
+    // Address and directory are free.
+    let again = NodeBuilder::new(config, never()).build().unwrap().start().await.unwrap();
+    again.kill().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_built_is_said_before_anything_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().join("data");
+    let odd = EngineConfig { heartbeat_interval: LONG, ..EngineConfig::new(&at) };
+    let error = NodeBuilder::new(odd, never()).build().err().unwrap();
+    assert!(matches!(error, StartError::Config(_)), "{error}");
+    let builder = NodeBuilder::new(EngineConfig::new(&at), never()).members([NodeId::of(2)]);
+    let error = builder.build().err().unwrap();
+    assert!(matches!(error, StartError::NoAddress { .. }), "{error}");
+    assert!(!at.exists());
+}
