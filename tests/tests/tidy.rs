@@ -11,7 +11,7 @@ use quorate_tests::planted::repository;
 
 /// For each member the members that it may know, besides those that these know. Whoever adds an arrow
 /// adds it here, with a thought.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("quorate-core", &[]),
     ("quorate-codec", &["quorate-core"]),
     ("quorate-driver", &["quorate-codec", "quorate-core"]),
@@ -40,6 +40,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("quorate-bench-harness", &[]),
     ("quorate-bench", &["quorate-bench-harness", "quorate-core"]),
     ("embedded", &["quorate"]),
+    ("custom-machine", &["quorate", "quorate-core", "quorate-driver"]),
+    ("custom-store", &["quorate", "quorate-core", "quorate-codec", "quorate-driver"]),
+    ("http-api", &["quorate"]),
     ("embed-threads", &["quorate-core"]),
     ("embed-bare", &["quorate-core"]),
     ("simulate-your-state-machine", &["quorate-core", "quorate-driver", "quorate-sim"]),

@@ -58,6 +58,8 @@ pub use quorate_tokio::{
 };
 pub use storage::{StorageEngine, WalStorage};
 pub use watch::{LeaderChanges, LeaderInfo, Told, Watcher};
+/// What parts of one's own are written against, in the versions that this crate uses.
+pub use {quorate_core, quorate_driver};
 
 /// What most programs need.
 pub mod prelude {
@@ -81,4 +83,12 @@ mod guides {
     struct Watch;
     #[doc = include_str!("../../../docs/leases-and-locks.md")]
     struct LeasesAndLocks;
+    #[doc = include_str!("../../../docs/custom-state-machine.md")]
+    struct CustomStateMachine;
+    #[doc = include_str!("../../../docs/custom-storage.md")]
+    struct CustomStorage;
+    #[doc = include_str!("../../../docs/custom-transport.md")]
+    struct CustomTransport;
+    #[doc = include_str!("../../../docs/snapshots.md")]
+    struct Snapshots;
 }
