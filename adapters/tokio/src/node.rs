@@ -161,7 +161,7 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
             self.driver.receive(from, message, now);
         }
         for frame in turn.frames.drain(..) {
-            self.take_frame(frame);
+            self.take_frame(frame, now);
         }
         let mut proposals: Vec<(RequestId, Bytes)> = Vec::new();
         for request in turn.requests.drain(..) {

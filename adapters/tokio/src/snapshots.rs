@@ -1,5 +1,6 @@
 //! A node's snapshots: taken when they are due, offered to who lacks them, fetched when offered.
 
+use quorate_core::Timestamp;
 use quorate_driver::{SnapshotJob, StateMachine};
 use tracing::{debug, warn};
 
@@ -64,13 +65,14 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         }
     }
 
-    /// Takes what another node says about snapshots.
-    pub(crate) fn take_frame(&mut self, frame: SnapshotFrame) {
+    /// Takes what another node says about snapshots, or what is known of it.
+    pub(crate) fn take_frame(&mut self, frame: SnapshotFrame, now: Timestamp) {
         match frame.0 {
             Said::Fetch(fetch) => {
                 let _ = self.jobs.send(StoreJob::Fetch(fetch));
             }
             Said::Offer(offer) => self.consider(offer),
+            Said::Unreachable(peer) => self.driver.peer_unreachable(peer, now),
         }
     }
 

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc::error::TrySendError, oneshot};
 use crate::{
     RequestError,
     mesh::{
-        Ends, FETCH, Incoming, OFFER, RAFT, REQUEST, Responder, put_fetch, put_offer, read_fetch,
-        read_offer,
+        Ends, FETCH, Incoming, OFFER, RAFT, REQUEST, Responder, Said, SnapshotFrame, put_fetch,
+        put_offer, read_fetch, read_offer,
     },
 };
 
@@ -100,6 +100,12 @@ impl Inbox {
             }
             _ => Err(BadParcel),
         }
+    }
+
+    /// What was sent to `peer` lately probably did not arrive: the node goes on from what that one is known
+    /// to hold, in place of waiting for answers. Nothing rests on its being told.
+    pub fn unreachable(&self, peer: NodeId) {
+        let _ = self.ends.tell.try_send(SnapshotFrame(Said::Unreachable(peer)));
     }
 
     /// Puts a question of `from` to the node; the answer goes back. Dropped before it has answered, the

@@ -70,6 +70,17 @@ async fn a_message_comes_out_as_it_went_in() {
 }
 
 #[tokio::test]
+async fn a_node_is_told_of_who_cannot_be_reached() {
+    let transport = Silent::default();
+    let (inbox, _, mut parts) = open(&transport);
+    inbox.unreachable(NodeId::of(OTHER));
+    let told = format!("{:?}", parts.snapshots.recv().await.unwrap());
+    assert!(told.contains("Unreachable(n2)"), "{told}");
+    // It is dropped where too much waits: nobody is held up.
+    (0..1_000).for_each(|_| inbox.unreachable(NodeId::of(OTHER)));
+}
+
+#[tokio::test]
 async fn bytes_that_no_node_sends_go_nowhere() {
     let transport = Silent::default();
     let (inbox, _, mut parts) = open(&transport);

@@ -15,7 +15,7 @@ const OFFER_BYTES: usize = 20;
 /// Term, index, length, checksum, offset, most bytes.
 const FETCH_BYTES: usize = 44;
 
-/// Something that another node says about snapshots.
+/// Something that another node says about snapshots, or that is known of it.
 #[derive(Debug)]
 pub struct SnapshotFrame(pub(crate) Said);
 
@@ -25,6 +25,8 @@ pub(crate) enum Said {
     Offer(Offer),
     /// Give me a part of one.
     Fetch(Fetch),
+    /// What was sent to this node lately did not arrive.
+    Unreachable(NodeId),
 }
 
 /// A request for a part of a snapshot.
