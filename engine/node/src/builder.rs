@@ -189,7 +189,8 @@ where
         let prepared = PreparedNode { config, shutdown, storage, machine: (), net };
         let make = {
             let machine = machine.clone();
-            |route| MachineClient::new(route, machine)
+            let max_message_bytes = prepared.config.core().max_message_bytes;
+            move |route| MachineClient::new(route, machine, max_message_bytes)
         };
         launch(prepared, machine, Clock::new(), make).await
     }

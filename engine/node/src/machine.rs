@@ -104,10 +104,14 @@ impl<M> MachineClient<M>
 where
     M: StateMachine<Response: WireResponse> + Sync + 'static,
 {
-    pub(crate) fn new(route: Route<M::Response>, machine: Arc<RwLock<M>>) -> MachineClient<M> {
-        // The least that any configuration of the engine lets through.
-        let command_limit = quorate_core::Config::new(route.id, 0).max_message_bytes;
-        MachineClient { route, machine, command_limit: command_limit - ENTRY_OVERHEAD_BYTES }
+    /// `max_message_bytes` is what the node's core lets through.
+    pub(crate) fn new(
+        route: Route<M::Response>,
+        machine: Arc<RwLock<M>>,
+        max_message_bytes: u64,
+    ) -> MachineClient<M> {
+        let command_limit = max_message_bytes.saturating_sub(ENTRY_OVERHEAD_BYTES);
+        MachineClient { route, machine, command_limit }
     }
 
     /// The same client, with another limit to how long each operation may take; more than a year is a

@@ -22,7 +22,7 @@ struct Arguments {
     /// The folder of its log.
     #[arg(long)]
     data: PathBuf,
-    /// Where it listens for HTTP.
+    /// Where it listens for HTTP; port 0 for any that is free.
     #[arg(long)]
     http: SocketAddr,
     /// A member of the group, this one included; none for a group of one.
@@ -45,6 +45,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let config = EngineConfig { node, peers, ..EngineConfig::new(data) };
     let engine = Arc::new(EmbeddedEngine::start_with(config).await?);
     let listener = TcpListener::bind(http).await?;
+    println!("node {node} answers on http://{}", listener.local_addr()?);
     // Requests end before the node does: they have their answers.
     let told = async { drop(ctrl_c().await) };
     axum::serve(listener, http_api::app(engine.clone())).with_graceful_shutdown(told).await?;
