@@ -1,8 +1,8 @@
 //! A node from parts of one's own: storage, state machine, transport.
 
 use std::{
-    future::Future,
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, RwLock},
 };
 
@@ -61,7 +61,7 @@ pub(crate) enum NetChoice {
 struct Shutdown {
     due: watch::Receiver<bool>,
     /// Runs the host's future, once the node is started.
-    wait: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    wait: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Shutdown {

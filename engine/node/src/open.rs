@@ -7,7 +7,7 @@ use std::{
 
 use quorate_core::{Configuration, NodeId, Persisted};
 use quorate_driver::{Driver, Found, Recorder, Recovered, StateMachine};
-use quorate_tokio::{Clock, Incoming, Mesh, MeshOptions, NetParts, NodeParts, spawn};
+use quorate_tokio::{Clock, Incoming, Mesh, MeshOptions, Net, NetParts, NodeParts, spawn};
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{EngineConfig, Start, StartError, StorageEngine, builder::NetChoice, route::Route};
@@ -47,7 +47,11 @@ where
     let policy = config.snapshot_policy();
     let parts =
         NodeParts { driver, store, machine, net: net.clone(), inbox, snapshots, policy, clock };
-    let node = spawn(parts).map_err(StartError::Thread)?;
+    let node = spawn(parts).map_err(|error| {
+        // Others must not take it for a node that is there.
+        net.iter().for_each(Net::close_now);
+        StartError::Thread(error)
+    })?;
     let dir = config.dir.as_path().into();
     let route = Route { node, id: config.node, net, timeout: config.request_timeout, dir };
     Ok(Opened { route: route.with_timeout(config.request_timeout), requests })
