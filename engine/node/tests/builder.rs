@@ -1,12 +1,17 @@
 //! Nodes that are built from parts of one's own.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use quorate::{
-    Consistency, Coordination, EngineConfig, EngineError, MachineClient, Node, NodeBuilder, NodeId,
-    Start, StartError, Switchboard, WireResponse,
+    Answering, Consistency, Coordination, EngineConfig, EngineError, Inbox, MachineClient, Node,
+    NodeBuilder, NodeId, Plug, Start, StartError, Switchboard, Transport, TransportError,
+    WireResponse,
 };
 use quorate_core::{EntryRef, Payload};
 use quorate_driver::{InstallError, MemoryStore, SerializeState, StateMachine};
@@ -160,6 +165,69 @@ async fn a_node_that_was_cut_off_gets_the_snapshot_over_a_transport_of_ones_own(
     board.heal();
     assert_eq!(late.client().read(Consistency::Linearizable, |machine| machine.0).await, Ok(201));
     assert!(late.status().snapshot > 100, "{:?}", late.status());
+}
+
+/// Loses every third parcel, and sends every fourth twice.
+struct Bad(Plug, AtomicU64);
+
+impl Transport for Bad {
+    fn open(&self, inbox: Inbox) {
+        self.0.open(inbox);
+    }
+    fn send(&self, to: NodeId, parcel: Bytes) {
+        let number = self.1.fetch_add(1, Ordering::Relaxed);
+        let times = match number % 12 {
+            0 | 3 | 6 | 9 => 0,
+            4 | 8 => 2,
+            _ => 1,
+        };
+        (0..times).for_each(|_| self.0.send(to, parcel.clone()));
+    }
+    fn ask(
+        &self,
+        to: NodeId,
+        question: Bytes,
+        timeout: Duration,
+    ) -> Answering<'_, Result<Bytes, TransportError>> {
+        self.0.ask(to, question, timeout)
+    }
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+#[tokio::test]
+async fn parcels_that_are_lost_or_come_twice_cost_time_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let board = Switchboard::new();
+    let mut nodes = Vec::new();
+    for node in all() {
+        let builder = NodeBuilder::new(config(dir.path(), node), never());
+        let builder = builder.state_machine(Sum::default()).members(all());
+        let bad = Bad(board.plug(node), AtomicU64::new(node.get()));
+        nodes.push(builder.transport(bad).build().unwrap().start().await.unwrap());
+    }
+    for node in &nodes {
+        node.wait_ready(LONG).await.unwrap();
+    }
+    // What is surely in it, and what may be: a leader that is not heard for long enough makes way.
+    let (mut least, mut most) = (0, 0);
+    for node in nodes.iter().cycle().take(60) {
+        match node.client().propose(add(1)).await {
+            Ok(Added::Sum(sum)) => {
+                assert!((least + 1..=most + 1).contains(&sum), "{least} to {most}, then {sum}");
+                (least, most) = (sum, sum.max(most + 1));
+            }
+            Ok(Added::NoNumber) => panic!("it was a number"),
+            Err(error) if error.is_surely_not_done() => {}
+            Err(_) => most += 1,
+        }
+    }
+    assert!(least > 0);
+    for node in &nodes {
+        let sum = node.client().read(Consistency::Linearizable, |machine| machine.0).await;
+        assert!((least..=most).contains(&sum.clone().unwrap()), "{least} to {most}, {sum:?}");
+    }
 }
 
 #[tokio::test]
