@@ -233,6 +233,8 @@ marks! {
     ReplacementStarted,
     /// A machine that took the place of another became a voter.
     MachineReplaced,
+    /// A client appended to a list as it had seen it.
+    ListGrown,
     /// Too many nodes were gone for good, and the group stood still.
     QuorumLost,
     /// A quorum was left, but nobody in it whom the others could elect, and the group stood still.

@@ -91,4 +91,6 @@ mod guides {
     struct CustomTransport;
     #[doc = include_str!("../../../docs/snapshots.md")]
     struct Snapshots;
+    #[doc = include_str!("../../../docs/migrating-from-d-engine.md")]
+    struct Migrating;
 }

@@ -105,12 +105,9 @@ impl Batch<'_> {
     }
 
     /// Runs them, and takes the reports in as runs end.
-    fn run(&self, mut trace: output::Trace, sink: &mut Sink) -> Total {
+    fn run(&self, mut trace: output::Trace, sink: &mut Sink, line: &mut progress::Line) -> Total {
         let args = self.args;
         let (started, campaign) = (Instant::now(), self.campaign());
-        let budget = args.budget.map(Duration::from_nanos);
-        let is_hidden = args.trace.as_deref() == Some("-");
-        let mut line = progress::Line::new(self.count(), budget, is_hidden);
         let mut total = Total::default();
         let has_stopped = AtomicBool::new(false);
         let run = |seed| {
@@ -121,11 +118,10 @@ impl Batch<'_> {
         let jobs = args.jobs.min(self.count().unwrap_or(u64::MAX));
         pool::each(jobs, self.seeds(), run, |_, (report, cpu_nanos)| {
             trace.write(&report.trace);
-            let goes_on = !total.take(args, report, cpu_nanos, &mut line, sink) || args.keep_going;
+            let goes_on = !total.take(args, report, cpu_nanos, line, sink) || args.keep_going;
             has_stopped.fetch_or(!goes_on, Ordering::Relaxed);
             goes_on
         });
-        line.end();
         total.wall_nanos = started.elapsed().as_nanos() as u64;
         total.interrupted = self.interrupt.is_set();
         // Seeds are begun in order, and whichever was begun has ended.
@@ -176,6 +172,11 @@ impl Total {
     }
 }
 
+/// Runs the seeds, and tells of failures alone.
+pub(super) fn once(args: &RunArgs, line: &mut progress::Line) -> Total {
+    Batch::new(args).run(output::Trace::Nowhere, &mut Sink::nowhere(), line)
+}
+
 /// Runs the seeds and gives the exit code.
 pub(super) fn run(args: &RunArgs) -> u8 {
     let batch = Batch::new(args);
@@ -189,7 +190,11 @@ pub(super) fn run(args: &RunArgs) -> u8 {
         Ok(both) => both,
         Err(error) => return output::usage(&error),
     };
-    let mut total = batch.run(trace, &mut sink);
+    let budget = args.budget.map(Duration::from_nanos);
+    let is_hidden = args.trace.as_deref() == Some("-");
+    let mut line = progress::Line::new(batch.count(), budget, is_hidden);
+    let mut total = batch.run(trace, &mut sink, &mut line);
+    line.end();
     if !args.no_shrink && !total.interrupted {
         failures::shrink_each(args, &total.failures, &mut total.kept);
     }

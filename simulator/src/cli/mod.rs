@@ -13,6 +13,7 @@ mod results;
 mod seeds;
 mod shard;
 mod shrink;
+mod soak;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,7 @@ Examples:
   quorate-sim run --budget 5m --shard 3/64 --out 3.jsonl
                                                 for five minutes, one of 64 processes, with its results
   quorate-sim merge out/*.jsonl                 the results of all of them
+  quorate-sim soak --dir soak --for 1h          an hour of all profiles; again, and it goes on
   quorate-sim explore --terms 1 --entries 1     every state of a small group
   quorate-sim plan --seed 42                    the settings and faults of a seed
   quorate-sim plan --seed 42 --toml             the same as a file that can be edited and replayed
@@ -66,6 +68,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Makes a failing case smaller: fewer faults, operations and nodes, the same violation.
     Shrink(shrink::ShrinkArgs),
+    /// Goes on hour by hour with all profiles, and remembers what they came to.
+    Soak(soak::SoakArgs),
     /// Joins the results of several processes.
     Merge(merge::MergeArgs),
     /// Looks at every state that a small group of cores can come to, within bounds.
@@ -167,6 +171,7 @@ impl Cli {
             Command::Plan(args) => plan(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Shrink(args) => shrink::run(&args),
+            Command::Soak(args) => soak::run(&args),
             Command::Merge(args) => merge::run(&args),
             Command::Explore(args) => explore::run(&args),
         })

@@ -84,15 +84,22 @@ pub(super) struct Line {
     pub(super) other_hashes: BTreeSet<String>,
 }
 
-impl Line {
-    pub(super) fn of(report: &Report, cpu_ns: u64, file: Option<&Path>) -> Line {
-        let broken = report.failure.as_ref().map(|failure| Broken {
+impl Broken {
+    /// None where nothing did.
+    pub(super) fn of(report: &Report, file: Option<&Path>) -> Option<Broken> {
+        let failure = report.failure.as_ref()?;
+        Some(Broken {
             property: failure.violation.property().name().to_owned(),
             event: failure.event,
             violation: failure.violation.to_string(),
             file: file.map(|path| path.display().to_string()),
             exit_code: report.exit_code(),
-        });
+        })
+    }
+}
+
+impl Line {
+    pub(super) fn of(report: &Report, cpu_ns: u64, file: Option<&Path>) -> Line {
         Line {
             seed: report.recipe.seed,
             profile: report.recipe.profile.name().to_owned(),
@@ -101,7 +108,7 @@ impl Line {
             cpu_ns,
             stats: report.stats,
             marks: report.marks.clone(),
-            violation: broken,
+            violation: Broken::of(report, file),
             other_hashes: BTreeSet::new(),
         }
     }
@@ -160,7 +167,7 @@ impl Header {
 
 /// What one short swarm run comes to here: another build, or another platform, that draws or does
 /// anything else comes to something else.
-fn probe() -> String {
+pub(super) fn probe() -> String {
     let recipe = Recipe { time: SECOND, profile: Profile::Swarm, ..Recipe::new(1) };
     format!("{:016x}", run(recipe, Options::default()).hash)
 }

@@ -24,6 +24,9 @@ pub(super) struct Shard {
 }
 
 impl Shard {
+    /// All seeds.
+    pub(super) const WHOLE: Shard = Shard { index: 0, of: 1 };
+
     /// The `nth` of its seeds, counted from 0; none where numbers end.
     pub(super) fn seed(self, start: u64, nth: u64) -> Option<u64> {
         let before = nth.checked_mul(self.of)?.checked_add(self.index)?;

@@ -86,7 +86,8 @@ const LEASES: [Mark; 7] = [
 ];
 
 /// What the key-value machine can do beside single keys.
-const KV: [Mark; 11] = [
+const KV: [Mark; 12] = [
+    Mark::ListGrown,
     Mark::TxnDone,
     Mark::TxnRefused,
     Mark::AnsweredAgain,

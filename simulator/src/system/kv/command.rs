@@ -6,7 +6,7 @@ use quorate_kv::{
     PutLease, PutRequest, RangeRequest, Txn, VALUE_LIMIT_BYTES,
 };
 
-use super::KvOperation;
+use super::{KvOperation, lists::Link};
 use crate::{history::Value, system::Asked};
 
 /// What each account has before it is first written.
@@ -23,6 +23,7 @@ pub(super) enum Kind {
     Item,
     Mortal,
     Lock,
+    List,
 }
 
 impl Kind {
@@ -34,6 +35,7 @@ impl Kind {
             Kind::Item => b's',
             Kind::Mortal => b'l',
             Kind::Lock => b'x',
+            Kind::List => b'h',
         }
     }
 
@@ -60,6 +62,9 @@ pub(super) fn command(asked: &Asked<'_, KvOperation>) -> Command {
         }
         KvOperation::Swap { cell, seen, .. } => in_session(asked, swap(asked, cell, seen)),
         KvOperation::Several { item, range, .. } => in_session(asked, several(asked, item, range)),
+        KvOperation::Append { list, seen, link: [length, hash], .. } => {
+            in_session(asked, append(asked, list, seen, Link { length, hash }))
+        }
         KvOperation::Open { session, ttl_ms } => {
             Command::SessionOpen { session: lease(session), ttl_ms }
         }
@@ -130,6 +135,28 @@ fn swap(asked: &Asked<'_, KvOperation>, cell: u64, seen: u64) -> Txn {
     }
 }
 
+fn append(asked: &Asked<'_, KvOperation>, list: u64, seen: u64, link: Link) -> Txn {
+    let key = Kind::List.key(list);
+    let link = appended(asked, link);
+    let value = [link.length.to_be_bytes(), link.hash.to_be_bytes()].concat();
+    Txn {
+        compare: vec![is_as_seen(key.clone(), seen)],
+        failure: vec![see(KeyRange::Key(key.clone()))],
+        ..put(key, value.into(), PutLease::None)
+    }
+}
+
+/// A list with what this operation appends.
+pub(super) fn appended(asked: &Asked<'_, KvOperation>, link: Link) -> Link {
+    link.and(value_by(asked.client, asked.number))
+}
+
+/// The list in a value's bytes.
+pub(super) fn link_of(bytes: &[u8]) -> Link {
+    let (length, hash) = bytes.split_at(bytes.len().min(8));
+    Link { length: value_of(length), hash: value_of(hash) }
+}
+
 fn several(asked: &Asked<'_, KvOperation>, item: u64, [low, high]: [u64; 2]) -> Txn {
     let key = Kind::Item.key(item);
     let target = CompareTarget::Version(0);
@@ -142,7 +169,15 @@ fn several(asked: &Asked<'_, KvOperation>, item: u64, [low, high]: [u64; 2]) -> 
     let all = || see(Kind::Item.all());
     let mut failure = vec![set(key)];
     if high != item {
-        failure.push(set(Kind::Item.key(high)));
+        let key = Kind::Item.key(high);
+        let range = KeyRange::Key(key.clone());
+        let target = CompareTarget::Version(0);
+        // A transaction inside: the other item is added too, or seen.
+        failure.push(Operation::Txn(Txn {
+            compare: vec![Compare { range: range.clone(), op: CompareOp::Equal, target }],
+            success: vec![set(key)],
+            failure: vec![see(range)],
+        }));
     }
     failure.push(all());
     Txn { compare, success: vec![remove, set(Kind::Count.key(item)), all()], failure }

@@ -5,6 +5,7 @@ use quorate_kv::Revision;
 use super::{
     KvOperation, KvSystem,
     command::{ACCOUNTS, BALANCE},
+    lists::Link,
 };
 use crate::{
     profile::{Features, MILLISECOND, Workload},
@@ -15,8 +16,9 @@ use crate::{
 const KEPT_REVISIONS: u64 = 8;
 /// The same, where watches and scans look back: some still come too late.
 const KEPT_TO_LOOK_BACK: u64 = 30;
-/// Cells, items, mortal keys and locks of which clients choose.
+/// Cells, lists, items, mortal keys and locks of which clients choose.
 const CELLS: u64 = 3;
+const LISTS: u64 = 2;
 const ITEMS: u64 = 5;
 const MORTALS: u64 = 4;
 const LOCKS: u64 = 2;
@@ -36,6 +38,8 @@ pub(super) struct Knows {
     pub(super) accounts: [(u64, Revision); ACCOUNTS as usize],
     /// The revision that last changed each cell.
     pub(super) cells: [Revision; CELLS as usize],
+    /// Each list, and the revision that last changed it.
+    pub(super) lists: [(Link, Revision); LISTS as usize],
     /// The first revision that its watch was not told of.
     pub(super) watched: Revision,
 }
@@ -142,7 +146,7 @@ fn transaction(
         return KvOperation::Open { session: session_of(turn.client), ttl_ms };
     }
     let session = session(system, turn, features, draw);
-    match draw.below(5) {
+    match draw.below(6) {
         0 | 1 => {
             let from = draw.below(ACCOUNTS);
             let to = (from + 1 + draw.below(ACCOUNTS - 1)) % ACCOUNTS;
@@ -160,7 +164,12 @@ fn transaction(
             let [item, low, high] = [0; 3].map(|_| draw.below(ITEMS));
             KvOperation::Several { item, range: [low, high], session }
         }
-        _ => scan(system, draw),
+        4 => scan(system, draw),
+        _ => {
+            let list = draw.below(LISTS);
+            let (Link { length, hash }, seen) = knows.lists[list as usize];
+            KvOperation::Append { list, seen, link: [length, hash], session }
+        }
     }
 }
 

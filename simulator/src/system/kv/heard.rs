@@ -5,8 +5,9 @@ use quorate_kv::{KeyRange, KeyValue, KvError, OperationResponse, Outcome, RangeR
 
 use super::{
     KvAnswer, KvOperation, KvSystem, Open,
-    command::{ACCOUNTS, BALANCE, Kind, value_of},
+    command::{ACCOUNTS, BALANCE, Kind, appended, link_of, value_of},
     drawn::Knows,
+    lists::Link,
     locks::Taken,
     watch_of,
 };
@@ -91,6 +92,8 @@ impl KvSystem {
             }),
             Some(Ok(Outcome::Txn(txn))) => {
                 self.saw(asked, &txn.responses)?;
+                let moments = [open.moment, moment];
+                self.saw_list(asked, txn.succeeded, response.revision, &txn.responses, moments)?;
                 self.locked(asked, txn.succeeded, response.revision, open.moment, moment)?;
                 if let KvOperation::Swap { cell, .. } = *asked.operation
                     && txn.succeeded
@@ -134,6 +137,40 @@ impl KvSystem {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What an attempt to append showed of its list.
+    fn saw_list(
+        &mut self,
+        asked: &Asked<'_, KvOperation>,
+        succeeded: bool,
+        revision: Revision,
+        responses: &[OperationResponse],
+        moments: [u64; 2],
+    ) -> Result<(), Violation> {
+        let KvOperation::Append { list, link: [length, hash], .. } = *asked.operation else {
+            return Ok(());
+        };
+        let Some(judge) = &mut self.judge else { return Ok(()) };
+        let (link, revision) = match responses.last() {
+            _ if succeeded => (appended(asked, Link { length, hash }), revision),
+            Some(OperationResponse::Range(range)) => {
+                let found = range.keys.first();
+                found.map_or_else(Default::default, |one| (link_of(&one.value), one.mod_revision))
+            }
+            Some(
+                OperationResponse::Put { .. }
+                | OperationResponse::Delete { .. }
+                | OperationResponse::Txn(_),
+            )
+            | None => return Ok(()),
+        };
+        if succeeded {
+            judge.reach(Mark::ListGrown);
+        }
+        judge.lists.seen(list, link, moments)?;
+        self.learn(asked.client, |knows| knows.lists[list as usize] = (link, revision));
+        Ok(())
     }
 
     fn saw_accounts(&mut self, client: u64, keys: &[KeyValue]) -> Result<(), Violation> {

@@ -9,7 +9,7 @@ use quorate_kv::{
     WatchRequest,
 };
 
-use super::{locks::Locks, promises::Promises, reference::Reference};
+use super::{lists::Lists, locks::Locks, promises::Promises, reference::Reference};
 use crate::{marks::Mark, oracle::Violation, profile::Settings};
 
 /// The judge of a run, and what it has seen.
@@ -18,6 +18,7 @@ pub(super) struct Judge {
     reference: Reference,
     pub(super) promises: Promises,
     pub(super) locks: Locks,
+    pub(super) lists: Lists,
     /// When the keep-alive that each client waits for came to a node.
     pub(super) asked_at: BTreeMap<u64, Nanos>,
     reached: BTreeMap<Mark, u64>,
@@ -36,6 +37,7 @@ impl Judge {
             reference: Reference::default(),
             promises: Promises::new(drift_ppm),
             locks: Locks::default(),
+            lists: Lists::default(),
             asked_at: BTreeMap::new(),
             reached: BTreeMap::new(),
         }
@@ -180,8 +182,16 @@ impl Judge {
             !is_left_out && request.range.contains(&change.key)
         };
         let all = self.reference.changes(from, batch.through);
-        let shown = |change: &Change| Change { before: None, ..change.clone() };
-        let expected: Vec<Change> = all.iter().filter(wants).map(shown).collect();
+        let compacted = self.reference.compacted();
+        let told = batch.changes.iter().map(Some).chain(std::iter::repeat(None));
+        let shown = |(change, told): (&Change, Option<&Change>)| {
+            // What a compaction leaves of the revision that it names, and of those behind it, need not
+            // hold what was before.
+            let is_gone = told.is_some_and(|told| told.before.is_none());
+            let is_told = request.previous && !(is_gone && change.revision <= compacted);
+            Change { before: change.before.clone().filter(|_| is_told), ..change.clone() }
+        };
+        let expected: Vec<Change> = all.iter().filter(wants).zip(told).map(shown).collect();
         if batch.changes != expected || batch.through > self.reference.revision() {
             let pairs = batch.changes.iter().zip(&expected);
             let at = pairs.take_while(|(one, other)| one == other).count();

@@ -9,6 +9,7 @@ mod command;
 mod drawn;
 mod heard;
 mod judge;
+mod lists;
 mod locks;
 mod operation;
 mod promises;
@@ -69,7 +70,8 @@ struct Open {
     moment: u64,
 }
 
-/// What a client watches: in part all, in part what ends with leases, in part puts alone.
+/// What a client watches: in part all, in part what ends with leases, in part deletions alone; in part with
+/// what was before.
 fn watch_of(client: u64, from: Revision) -> WatchRequest {
     let range = match client % 4 {
         0 => KeyRange::ALL,
@@ -77,7 +79,8 @@ fn watch_of(client: u64, from: Revision) -> WatchRequest {
         2 => KeyRange::Key(Kind::Mortal.key(0)),
         _ => KeyRange::From(Kind::Count.key(0)),
     };
-    WatchRequest { from, no_puts: client % 8 == 5, ..WatchRequest::new(range) }
+    let (no_puts, previous) = (client % 8 == 5, client % 3 == 1);
+    WatchRequest { from, no_puts, previous, ..WatchRequest::new(range) }
 }
 
 impl System for KvSystem {

@@ -60,13 +60,25 @@ pub enum KvOperation {
         #[serde(default, skip_serializing_if = "is_none")]
         session: u64,
     },
-    /// If an item is in a set, to remove all items of a range and to count; else to add it and
-    /// another one. Then to see the set.
+    /// If an item is in a set, to remove all items of a range and to count; else to add it and, by a
+    /// transaction inside, another one that is not in the set either. Then to see the set.
     Several {
         /// The item.
         item: u64,
         /// The range, or in its place the other item.
         range: [u64; 2],
+        /// In which session.
+        #[serde(default, skip_serializing_if = "is_none")]
+        session: u64,
+    },
+    /// To append to a list, if it is still as it was seen; else to see it.
+    Append {
+        /// Which.
+        list: u64,
+        /// The revision that last changed it, as seen.
+        seen: Revision,
+        /// Its length and the hash of its elements, as seen.
+        link: [u64; 2],
         /// In which session.
         #[serde(default, skip_serializing_if = "is_none")]
         session: u64,
@@ -154,6 +166,9 @@ impl fmt::Debug for KvOperation {
             KvOperation::Several { item, range, .. } => {
                 write!(out, "several on item {item} and {range:?}")
             }
+            KvOperation::Append { list, seen, link: [length, _], .. } => {
+                write!(out, "append to list {list} of {length}, seen at {seen}")
+            }
             KvOperation::Open { session, ttl_ms } => {
                 write!(out, "session {session} for {ttl_ms} ms")
             }
@@ -188,6 +203,7 @@ impl KvOperation {
             | KvOperation::Move { .. }
             | KvOperation::Swap { .. }
             | KvOperation::Several { .. }
+            | KvOperation::Append { .. }
             | KvOperation::Open { .. }
             | KvOperation::Grant { .. }
             | KvOperation::Revoke { .. }
@@ -203,7 +219,8 @@ impl KvOperation {
             KvOperation::Put { session, .. }
             | KvOperation::Move { session, .. }
             | KvOperation::Swap { session, .. }
-            | KvOperation::Several { session, .. } => session,
+            | KvOperation::Several { session, .. }
+            | KvOperation::Append { session, .. } => session,
             KvOperation::Get { .. }
             | KvOperation::Delete { .. }
             | KvOperation::Compact { .. }
