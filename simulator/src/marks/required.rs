@@ -126,8 +126,11 @@ const BEYOND_ONLY: [Mark; 4] =
 /// group commits are one record never finds a part of one. And it takes a snapshot within the moment of
 /// an install or of a read to bring a driver on these ways of its own; and a rotten snapshot, its node in
 /// the lead, and somebody who lags that far, for it to be refused. A leader loses its office just when a
-/// lease has run out, or a holder its lease just before it writes, in few runs.
-const OPTIONAL: [Mark; 8] = [
+/// lease has run out, or a holder its lease just before it writes, in few runs; two snapshots cross in three of a
+/// thousand, and a quorum without anybody whom it can elect is left in one of forty thousand.
+const OPTIONAL: [Mark; 10] = [
+    Mark::NobodyElectable,
+    Mark::SnapshotsCrossed,
     Mark::ExpiryStale,
     Mark::HolderFenced,
     Mark::OlderSector,
