@@ -38,6 +38,13 @@ pub struct WriteDone {
     pub(crate) result: Result<(), StoreError>,
 }
 
+impl WriteDone {
+    /// Whether the store has failed.
+    pub fn has_failed(&self) -> bool {
+        self.result.is_err()
+    }
+}
+
 /// Entries to read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogReadJob {

@@ -72,6 +72,11 @@ pub struct SnapshotBytes {
 }
 
 impl SnapshotBytes {
+    /// How many there are.
+    pub fn total(&self) -> u64 {
+        self.id.len
+    }
+
     /// Writes the next part, so that log writes need not wait for all of it; true once it is
     /// durable under its final name.
     ///

@@ -18,6 +18,16 @@ pub(crate) struct Answers<R> {
     pub(crate) transfers: HashMap<RequestId, TransferReply>,
     /// For the snapshot that is being taken.
     pub(crate) snapshots: Vec<SnapshotReply>,
+    pub(crate) settled: Settled,
+}
+
+/// How many proposals were settled since it was last told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settled {
+    pub(crate) done: u64,
+    pub(crate) refused: u64,
+    pub(crate) replaced: u64,
+    pub(crate) unknown: u64,
 }
 
 impl<R> Answers<R> {
@@ -27,6 +37,7 @@ impl<R> Answers<R> {
             reads: HashMap::new(),
             transfers: HashMap::new(),
             snapshots: Vec::new(),
+            settled: Settled::default(),
         }
     }
 
@@ -82,9 +93,16 @@ impl<R> Answers<R> {
     }
 
     fn answer(&mut self, request: RequestId, result: Result<(LogId, R), ProposeError>) {
-        if let Some(reply) = self.proposals.remove(&request)
-            && reply.send(result).is_err()
-        {
+        let Some(reply) = self.proposals.remove(&request) else { return };
+        *match &result {
+            Ok(_) => &mut self.settled.done,
+            Err(ProposeError::Replaced) => &mut self.settled.replaced,
+            Err(ProposeError::Unknown) => &mut self.settled.unknown,
+            Err(
+                ProposeError::Refused(_) | ProposeError::QueueFull { .. } | ProposeError::Stopped,
+            ) => &mut self.settled.refused,
+        } += 1;
+        if reply.send(result).is_err() {
             debug!(request, "nobody waits for the outcome any more");
         }
     }

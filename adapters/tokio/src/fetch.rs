@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Net, RequestError,
+    metrics::SnapshotMetrics,
     store::{Jobs, StoreJob},
 };
 
@@ -40,10 +41,17 @@ pub(crate) enum FetchError {
 }
 
 /// Returns once the snapshot is durable under its final name.
-pub(crate) async fn fetch(net: &Net, jobs: &Jobs, offer: &Offer) -> Result<(), FetchError> {
+pub(crate) async fn fetch(
+    net: &Net,
+    jobs: &Jobs,
+    offer: &Offer,
+    metrics: &SnapshotMetrics,
+) -> Result<(), FetchError> {
     let id = offer.id;
     let mut here = ask(jobs, |reply| StoreJob::Begin(id, reply)).await?;
+    metrics.fetch_bytes.set(id.len as f64);
     while here < id.len {
+        metrics.fetched_bytes.set(here as f64);
         let wanted = (id.len - here).min(PART_BYTES);
         let part = net.fetch_part(offer.from, id, here, wanted, PART_TIMEOUT).await?;
         let part = part.filter(|part| !part.is_empty() && part.len() as u64 <= wanted);

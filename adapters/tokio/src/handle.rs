@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use metrics::Counter;
 use quorate_core::{Consistency, Index, LogId, MemberChange, NodeId, Refusal, RoleKind, Term};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -159,6 +160,8 @@ pub struct NodeHandle<R> {
     pub(crate) store: StoreEnd,
     pub(crate) published: Arc<Published>,
     pub(crate) clock: Clock,
+    /// Counts proposals that find the queue full.
+    pub(crate) queue_full: Counter,
 }
 
 impl<R> Clone for NodeHandle<R> {
@@ -170,6 +173,7 @@ impl<R> Clone for NodeHandle<R> {
             store: self.store.clone(),
             published: self.published.clone(),
             clock: self.clock,
+            queue_full: self.queue_full.clone(),
         }
     }
 }
@@ -201,6 +205,7 @@ impl<R> NodeHandle<R> {
         let (reply, answer) = oneshot::channel();
         self.requests.try_send(request(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
+                self.queue_full.increment(1);
                 ProposeError::QueueFull { limit: self.requests.max_capacity() }
             }
             mpsc::error::TrySendError::Closed(_) => ProposeError::Stopped,

@@ -6,9 +6,11 @@
 
 mod answers;
 mod clock;
+mod events;
 mod fetch;
 mod handle;
 mod mesh;
+mod metrics;
 mod net;
 mod node;
 mod published;
@@ -25,8 +27,9 @@ pub use mesh::{
     Incoming, Mesh, MeshCounters, MeshOptions, MeshParts, RequestError, Responder, SnapshotFrame,
     WIRE_PROTOCOL,
 };
+pub use metrics::{Labels, Metric, MetricKind, NODE_METRICS, describe};
 pub use net::{Net, NetParts};
-pub use node::{NodeParts, spawn};
+pub use node::{NodeOptions, NodeParts, spawn, spawn_with};
 pub use switchboard::{Plug, Switchboard};
 pub use transport::{Answering, BadParcel, Inbox, Transport};
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -14,19 +14,19 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
-use tracing::{Instrument, error, info_span};
+use tracing::{Instrument, error, info, info_span};
 
 use crate::{
     Clock, Net, NodeHandle, NodeStatus, SnapshotError, SnapshotFrame, TransferError,
     answers::{Answers, status_of},
+    events::Events,
     handle::{ProposeReply, Request},
+    metrics::{Labels, StoreMetrics, TaskMetrics, Waiting},
     published::Published,
     store::{self, Jobs, StoreDone, StoreJob, StoreThread},
     turn::{Fetched, Sources, Turn},
 };
 
-/// Requests that may wait for a node's task.
-const REQUEST_QUEUE: usize = 16 * 1024;
 /// How long a node that is asked to stop goes on for proposals that it accepted.
 const STOP_TIMEOUT_NANOS: u64 = 2_000_000_000;
 
@@ -50,6 +50,21 @@ pub struct NodeParts<M: StateMachine, S> {
     pub clock: Clock,
 }
 
+/// What a node is called where several are looked at, and how much may wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeOptions {
+    /// The group's name, for metrics and logs. Default 0.
+    pub group: u64,
+    /// Requests that may wait for the node's task; at least one. Default 16,384.
+    pub request_queue: u32,
+}
+
+impl Default for NodeOptions {
+    fn default() -> NodeOptions {
+        NodeOptions { group: 0, request_queue: 16 * 1024 }
+    }
+}
+
 /// Starts a node's task and its store's thread. Runs until a handle stops or kills it, or all
 /// handles are gone.
 ///
@@ -60,15 +75,36 @@ where
     M: StateMachine + Sync + 'static,
     S: LogStore + 'static,
 {
+    spawn_with(parts, NodeOptions::default())
+}
+
+/// The same, with options.
+///
+/// # Errors
+/// Where the system starts no thread.
+pub fn spawn_with<M, S>(
+    parts: NodeParts<M, S>,
+    options: NodeOptions,
+) -> std::io::Result<NodeHandle<M::Response>>
+where
+    M: StateMachine + Sync + 'static,
+    S: LogStore + 'static,
+{
+    let NodeOptions { group, request_queue } = options;
     let node = parts.driver.raft().node();
-    let (thread, end) = store::start(parts.store, format!("quorate-store-{node}"))?;
+    let span = info_span!("node", group, id = %node);
+    let metrics = TaskMetrics::new(Labels { group, node });
+    let of_store = StoreMetrics::new(&metrics.labels);
+    let name = format!("quorate-store-{node}");
+    let (thread, end) = store::start(parts.store, name, of_store, span.clone())?;
     let StoreThread { jobs, done } = thread;
-    let (requests, queue) = mpsc::channel(REQUEST_QUEUE);
+    let (requests, queue) = mpsc::channel(request_queue.max(1) as usize);
     let (publish, status) = watch::channel(status_of(&parts.driver));
     let (tell_fetched, fetched) = mpsc::unbounded_channel();
     let sources = Sources { queue, inbox: parts.inbox, snapshots: parts.snapshots, done, fetched };
     let published = Arc::new(Published::of(&parts.driver));
     let clock = parts.clock;
+    let queue_full = metrics.proposals.queue_full.clone();
     let task = Task {
         driver: parts.driver,
         machine: parts.machine,
@@ -84,10 +120,11 @@ where
         fetched: tell_fetched,
         stop_by: None,
         published: published.clone(),
+        metrics,
+        events: Events::default(),
     };
-    let running = task.run(sources).instrument(info_span!("node", id = %node));
-    let task = tokio::spawn(running).abort_handle();
-    Ok(NodeHandle { requests, status, task, store: end, published, clock })
+    let task = tokio::spawn(task.run(sources).instrument(span)).abort_handle();
+    Ok(NodeHandle { requests, status, task, store: end, published, clock, queue_full })
 }
 
 pub(crate) struct Task<M: StateMachine> {
@@ -107,18 +144,24 @@ pub(crate) struct Task<M: StateMachine> {
     /// When to stop at the latest, by the node's clock; until then what was accepted is finished.
     stop_by: Option<u64>,
     published: Arc<Published>,
+    pub(crate) metrics: TaskMetrics,
+    events: Events,
 }
 
 impl<M: StateMachine + Sync + 'static> Task<M> {
     async fn run(mut self, mut sources: Sources<M::Response>) {
         let mut turn = Turn::new();
+        self.events = Events::started(&self.driver.raft().status());
         self.act();
+        self.tell(&sources);
         while !self.has_stopped() {
             let left = self.time_left();
             turn.wait(left, &mut sources).await;
             self.step(&mut turn);
             self.act();
+            self.tell(&sources);
         }
+        info!("node stopped");
         // Who still waits in the queue hears that nothing was done.
         sources.queue.close();
         while sources.queue.try_recv().is_ok() {}
@@ -145,7 +188,10 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
                 StoreDone::Read(done) => self.driver.log_read_done(done, now),
                 StoreDone::Kept(done) => self.driver.snapshot_done(done, now),
                 StoreDone::Loaded(loaded) => {
+                    let begun = Instant::now();
                     let done = self.with_machine(|machine| loaded.run(machine));
+                    self.metrics.snapshots.install_seconds.record(begun.elapsed());
+                    info!("snapshot installed");
                     self.apply_done(done, now);
                 }
             }
@@ -251,7 +297,9 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
             }
             match self.driver.next_apply() {
                 Some(ApplyJob::Entries(job)) => {
+                    let begun = Instant::now();
                     let done = self.with_machine(|machine| job.run(machine));
+                    self.metrics.publisher.apply_seconds.record(begun.elapsed());
                     self.apply_done(done, self.clock.now());
                 }
                 // Its bytes come from the store's thread.
@@ -312,6 +360,7 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
                 self.published.set_lease(*until);
                 is_taken_back = until.is_none();
             }
+            self.metrics.count(&outcome);
             self.answers.settle(outcome);
         }
         if is_taken_back {
@@ -319,6 +368,20 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
             self.driver.lease_closed(self.clock.now());
         }
         is_taken_back
+    }
+
+    /// Tells metrics and logs what is new, once a turn.
+    fn tell(&mut self, sources: &Sources<M::Response>) {
+        let core = self.driver.raft().status();
+        self.events.tell(&core);
+        let waiting = Waiting {
+            requests: sources.queue.len(),
+            messages: sources.inbox.len(),
+            proposals: self.answers.proposals.len(),
+        };
+        let settled = std::mem::take(&mut self.answers.settled);
+        let node = self.publish.borrow();
+        self.metrics.tell(&node, &core, self.net.as_ref().and_then(Net::mesh), waiting, settled);
     }
 
     fn publish_status(&mut self) {

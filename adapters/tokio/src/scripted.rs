@@ -27,6 +27,7 @@ impl<R: Send + 'static> Scripted<R> {
             store: StoreEnd::none(),
             published: Arc::default(),
             clock: Clock::new(),
+            queue_full: metrics::Counter::noop(),
         };
         (handle, Scripted { requests: queue, publish })
     }

@@ -1,8 +1,10 @@
 //! A node's snapshots: taken when they are due, offered to who lacks them, fetched when offered.
 
+use std::time::Instant;
+
 use quorate_core::Timestamp;
 use quorate_driver::{SnapshotJob, StateMachine};
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, info, warn};
 
 use crate::{
     SnapshotError,
@@ -46,9 +48,14 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
 
     /// Makes bytes of it on a thread that may take its time, and hands them to the store.
     fn keep(&self, job: SnapshotJob) {
-        let jobs = self.jobs.clone();
+        let (jobs, metrics) = (self.jobs.clone(), self.metrics.snapshots.clone());
+        info!(index = job.last().index, "snapshot begun");
         tokio::task::spawn_blocking(move || {
-            let _ = jobs.send(StoreJob::Keep(job.serialize()));
+            let begun = Instant::now();
+            let bytes = job.serialize();
+            metrics.serialize_seconds.record(begun.elapsed());
+            metrics.bytes.set(bytes.total() as f64);
+            let _ = jobs.send(StoreJob::Keep(bytes));
         });
     }
 
@@ -57,6 +64,8 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         let sends: Vec<_> = self.driver.drain_snapshot_sends().collect();
         for send in sends {
             if let Some(net) = &self.net {
+                self.metrics.snapshots.offers.increment(1);
+                debug!(to = %send.to, index = send.meta.last.index, "snapshot offered");
                 let _ = self.jobs.send(StoreJob::Offer(net.clone(), send));
             }
         }
@@ -82,17 +91,25 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         let Some(net) = self.net.clone().filter(|_| is_news && !self.is_fetching) else { return };
         self.is_fetching = true;
         let (jobs, tell) = (self.jobs.clone(), self.fetched.clone());
-        self.fetches.spawn(async move {
+        let metrics = self.metrics.snapshots.clone();
+        let fetching = async move {
             let Offer { from, term, id, .. } = offer;
-            debug!(%from, index = id.last.index, bytes = id.len, "fetching a snapshot");
-            let fetched: Fetched = match fetch(&net, &jobs, &offer).await {
-                Ok(()) => Some((term, offer.meta)),
+            info!(%from, index = id.last.index, bytes = id.len, "snapshot on its way");
+            let fetched: Fetched = match fetch(&net, &jobs, &offer, &metrics).await {
+                Ok(()) => {
+                    metrics.fetched.increment(1);
+                    Some((term, offer.meta))
+                }
                 Err(error) => {
+                    metrics.not_fetched.increment(1);
                     warn!(%from, index = id.last.index, %error, "a snapshot did not come whole");
                     None
                 }
             };
+            metrics.fetched_bytes.set(0.0);
+            metrics.fetch_bytes.set(0.0);
             let _ = tell.send(fetched);
-        });
+        };
+        self.fetches.spawn(fetching.in_current_span());
     }
 }

@@ -8,6 +8,7 @@ use std::{
         mpsc::{self, TryRecvError},
     },
     thread,
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -17,8 +18,9 @@ use quorate_driver::{
     SnapshotId, SnapshotSend, StoreError, WriteDone, WriteJob,
 };
 use tokio::sync::{mpsc as async_mpsc, oneshot, watch};
+use tracing::Span;
 
-use crate::{Net, mesh::Fetch};
+use crate::{Net, mesh::Fetch, metrics::StoreMetrics};
 
 /// What the store is asked to do.
 pub(crate) enum StoreJob {
@@ -82,15 +84,18 @@ impl StoreEnd {
 pub(crate) fn start<S: LogStore + 'static>(
     store: S,
     name: String,
+    metrics: StoreMetrics,
+    span: Span,
 ) -> std::io::Result<(StoreThread, StoreEnd)> {
     // The driver has one write and few reads under way at a time: the queue stays short.
     let (jobs, queue) = mpsc::channel::<StoreJob>();
     let (report, done) = async_mpsc::unbounded_channel();
     let (announce, closed) = watch::channel(false);
     let killed = Arc::new(AtomicBool::new(false));
-    let worker = Worker { store, report, keeping: None };
+    let worker = Worker { store, report, keeping: None, keeping_since: None, metrics };
     let is_killed = killed.clone();
     thread::Builder::new().name(name).spawn(move || {
+        let _in = span.entered();
         worker.run(&queue, &is_killed);
         let _ = announce.send(true);
     })?;
@@ -102,6 +107,8 @@ struct Worker<S> {
     report: async_mpsc::UnboundedSender<StoreDone>,
     /// A snapshot that is being written, a part after each other job.
     keeping: Option<SnapshotBytes>,
+    keeping_since: Option<Instant>,
+    metrics: StoreMetrics,
 }
 
 impl<S: LogStore> Worker<S> {
@@ -134,11 +141,15 @@ impl<S: LogStore> Worker<S> {
     fn run_job(&mut self, job: StoreJob) -> bool {
         let store = &mut self.store;
         let done = match job {
-            StoreJob::Write(job) => StoreDone::Written(job.run(store)),
-            StoreJob::Read(job) => StoreDone::Read(job.run(store)),
+            StoreJob::Write(job) => StoreDone::Written(write(store, &self.metrics, job)),
+            StoreJob::Read(job) => {
+                self.metrics.reads.increment(1);
+                StoreDone::Read(job.run(store))
+            }
             StoreJob::Load(job) => StoreDone::Loaded(job.load(store)),
             StoreJob::Keep(bytes) => {
                 self.keeping = Some(bytes);
+                self.keeping_since = Some(Instant::now());
                 return true;
             }
             StoreJob::Discard(last) => {
@@ -175,6 +186,7 @@ impl<S: LogStore> Worker<S> {
 
     fn keep_some(&mut self) -> bool {
         let Some(mut bytes) = self.keeping.take() else { return true };
+        let since = self.keeping_since;
         let result = match bytes.write_some(&mut self.store) {
             Ok(false) => {
                 self.keeping = Some(bytes);
@@ -183,6 +195,28 @@ impl<S: LogStore> Worker<S> {
             Ok(true) => Ok(()),
             Err(error) => Err(error),
         };
+        if let Some(since) = since {
+            self.metrics.snapshot_seconds.record(since.elapsed());
+        }
         self.report.send(StoreDone::Kept(bytes.done(result))).is_ok()
     }
+}
+
+/// A group commit, measured.
+fn write(store: &mut impl LogStore, metrics: &StoreMetrics, job: WriteJob) -> WriteDone {
+    let writes = job.writes().iter().map(|write| &write.entries);
+    let (entries, bytes) =
+        writes.fold((0, 0), |(entries, bytes), more| (entries + more.len(), bytes + more.cost()));
+    let begun = Instant::now();
+    let done = job.run(store);
+    metrics.write_seconds.record(begun.elapsed());
+    // Others write terms, votes and what is committed.
+    if entries > 0 {
+        metrics.commit_entries.record(entries as f64);
+        metrics.commit_bytes.record(bytes as f64);
+    }
+    if done.has_failed() {
+        metrics.failures.increment(1);
+    }
+    done
 }

@@ -17,7 +17,7 @@ use crate::{
     open::{Opened, open},
     route::{Carrier, Route},
     server::{Served, serve},
-    service::{Local, keep_time},
+    service::{Local, keep_quota, keep_time},
 };
 
 /// Composes a node. What is not given is the default: a write-ahead log in the configuration's
@@ -132,13 +132,14 @@ impl<M, S> NodeBuilder<M, S> {
     /// Checks what can be checked without touching anything.
     ///
     /// # Errors
-    /// [`StartError::Config`], [`StartError::NoAddress`].
+    /// [`StartError::Setting`], [`StartError::NoAddress`].
     pub fn build(self) -> Result<PreparedNode<M, S>, StartError> {
         let NodeBuilder { config, shutdown, storage, machine, net } = self;
-        config.core().validate()?;
         if !config.peers.is_empty() && !config.peers.contains_key(&config.node) {
             return Err(StartError::NoAddress { node: config.node });
         }
+        config.validate()?;
+        config.core().validate()?;
         Ok(PreparedNode { config, shutdown, storage, machine, net })
     }
 }
@@ -160,7 +161,8 @@ impl<S: StorageEngine> PreparedNode<KeyValues, S> {
     /// [`StartError`], with the way out.
     pub async fn start(self) -> Result<EmbeddedEngine, StartError> {
         let clock = Clock::new();
-        let local = Local::new(clock);
+        let local = Local::new(clock, &self.config.labels(), self.config.watch_limit);
+        let quota = self.config.quota_bytes;
         let members = Arc::new(self.config.addresses());
         let machine = local.machine();
         let make = {
@@ -168,8 +170,10 @@ impl<S: StorageEngine> PreparedNode<KeyValues, S> {
             |route| Client { route, local, members, session: None }
         };
         let mut node = launch(self, machine, clock, make).await?;
-        let keeper = tokio::spawn(keep_time(local, node.client.route.node.clone()));
-        node.tasks.push(keeper.abort_handle());
+        let handle = &node.client.route.node;
+        let keeper = tokio::spawn(keep_time(local.clone(), handle.clone()));
+        let quota = tokio::spawn(keep_quota(local, handle.clone(), quota));
+        node.tasks.extend([keeper.abort_handle(), quota.abort_handle()]);
         Ok(node)
     }
 }
@@ -211,7 +215,7 @@ where
     let PreparedNode { config, shutdown, storage, net, .. } = prepared;
     let Opened { route, requests } = open(&config, storage, net, machine, clock).await?;
     let client = client(route);
-    let served = Served::new();
+    let served = Served::new(config.forwarded_limit);
     let server =
         requests.map(|requests| tokio::spawn(serve(client.clone(), requests, served.clone())));
     let waiter = tokio::spawn(shutdown.wait).abort_handle();

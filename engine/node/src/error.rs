@@ -6,6 +6,8 @@ use quorate_core::{ConfigError, NodeId, RestoreError};
 use quorate_kv::{KvError, LeaseId, RequestError, Revision};
 use quorate_wal::WalError;
 
+use crate::SettingError;
+
 /// Why an operation has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
@@ -100,7 +102,10 @@ impl EngineError {
 /// Why a node does not start. Nothing that was stored is changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A knob is out of range.
+    /// A knob is out of range, or does not go with another.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The core does not take a knob.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The log does not open.

@@ -33,11 +33,12 @@ mod route;
 mod server;
 mod service;
 mod storage;
+mod telemetry;
 mod watch;
 
 pub use builder::{KeyValues, NodeBuilder, OwnMachine, PreparedNode};
 pub use client::{Client, HeldLease, Session};
-pub use config::{EngineConfig, Start};
+pub use config::{Conflict, EngineConfig, Knob, Place, SettingError, Start};
 pub use coordination::{
     Answered, Consistency, Coordination, Held, Leaders, LeaseStatus, Member, Ranged, ReadOptions,
     Swapped, TxnAnswer, WatchOptions,
@@ -53,10 +54,11 @@ pub use quorate_kv::{
     RequestError, Revision, SortBy, SortOrder, Txn, VALUE_LIMIT_BYTES,
 };
 pub use quorate_tokio::{
-    Answering, BadParcel, Inbox, NodeStatus, Plug, RequestError as TransportError, Switchboard,
-    Transport,
+    Answering, BadParcel, Inbox, Metric, MetricKind, NodeStatus, Plug,
+    RequestError as TransportError, Switchboard, Transport,
 };
 pub use storage::{StorageEngine, WalStorage};
+pub use telemetry::{SECONDS_BUCKETS, SIZE_BUCKETS, all_metrics};
 pub use watch::{LeaderChanges, LeaderInfo, Told, Watcher};
 /// What parts of one's own are written against, in the versions that this crate uses.
 pub use {quorate_core, quorate_driver};
@@ -65,7 +67,7 @@ pub use {quorate_core, quorate_driver};
 pub mod prelude {
     pub use crate::{
         Client, Consistency, Coordination, EmbeddedEngine, EngineConfig, EngineError, KeyRange,
-        NodeBuilder, NodeId, ReadOptions, Start, StartError, WatchOptions,
+        NodeBuilder, NodeId, ReadOptions, SettingError, Start, StartError, WatchOptions,
     };
 }
 
@@ -77,6 +79,8 @@ struct Readme;
 /// So are those of the guides.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../docs/configuration.md")]
+    struct Configuration;
     #[doc = include_str!("../../../docs/getting-started.md")]
     struct GettingStarted;
     #[doc = include_str!("../../../docs/watch.md")]

@@ -25,6 +25,11 @@ pub trait WireResponse: Clone + Send + Sync + 'static {
 
     /// What these bytes stand for; none for bytes that no node sends. Must not panic.
     fn from_bytes(bytes: Bytes) -> Option<Self>;
+
+    /// Whether the state machine carried nothing out, and says so: metrics count it as refused.
+    fn is_refusal(&self) -> bool {
+        false
+    }
 }
 
 impl WireResponse for Bytes {

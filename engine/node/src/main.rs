@@ -2,6 +2,7 @@
 
 mod demo;
 mod replay;
+mod settings;
 mod wal;
 
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// A node's configuration: check a file, show what would be in force, print an example.
+    Config(settings::ConfigArguments),
     /// Three durable nodes in this process: write, kill the leader, take over, restart, count losses.
     Demo(demo::DemoArguments),
     /// Steps a recorded run again, and compares what the node answers.
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("QUORATE_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match arguments.command {
+        Command::Config(arguments) => settings::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Wal(arguments) => wal::run(&arguments),

@@ -7,10 +7,15 @@ use std::{
 
 use quorate_core::{Configuration, NodeId, Persisted};
 use quorate_driver::{Driver, Found, Recorder, Recovered, StateMachine};
-use quorate_tokio::{Clock, Incoming, Mesh, MeshOptions, Net, NetParts, NodeParts, spawn};
+use quorate_tokio::{
+    Clock, Incoming, Mesh, MeshOptions, Net, NetParts, NodeOptions, NodeParts, spawn_with,
+};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::{EngineConfig, Start, StartError, StorageEngine, builder::NetChoice, route::Route};
+use crate::{
+    EngineConfig, Start, StartError, StorageEngine, builder::NetChoice, route::Route,
+    telemetry::RequestMetrics,
+};
 
 /// A node that runs, and what has to be served.
 pub(crate) struct Opened<R> {
@@ -32,7 +37,6 @@ where
     S: StorageEngine,
 {
     let core = config.core();
-    core.validate()?;
     let net = listen(config, net).await?;
     let (store, recovered) = open_storage(config, storage).await?;
     let persisted = persisted(config, recovered)?;
@@ -47,14 +51,17 @@ where
     let policy = config.snapshot_policy();
     let parts =
         NodeParts { driver, store, machine, net: net.clone(), inbox, snapshots, policy, clock };
-    let node = spawn(parts).map_err(|error| {
+    let options = NodeOptions { group: config.group, request_queue: config.request_queue };
+    let node = spawn_with(parts, options).map_err(|error| {
         // Others must not take it for a node that is there.
         net.iter().for_each(Net::close_now);
         StartError::Thread(error)
     })?;
     let dir = config.dir.as_path().into();
-    let route = Route { node, id: config.node, net, timeout: config.request_timeout, dir };
-    Ok(Opened { route: route.with_timeout(config.request_timeout), requests })
+    let metrics = Arc::new(RequestMetrics::new(&config.labels()));
+    let timeout = config.request_timeout;
+    let route = Route { node, id: config.node, net, timeout, dir, metrics };
+    Ok(Opened { route, requests })
 }
 
 /// Has the address that the node listens on, before anything else is touched.

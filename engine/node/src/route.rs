@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::{
     Consistency, EngineError, WireResponse,
     forward::{Answer, Ask},
+    telemetry::{ReadPath, RequestMetrics},
 };
 
 /// How long to wait before an attempt that failed at once is made again, unless the node's status
@@ -59,6 +60,7 @@ pub struct Route<R> {
     pub(crate) timeout: Duration,
     /// The directory of the node's log, to name it.
     pub(crate) dir: Arc<Path>,
+    pub(crate) metrics: Arc<RequestMetrics>,
 }
 
 impl<R> Clone for Route<R> {
@@ -69,6 +71,7 @@ impl<R> Clone for Route<R> {
             net: self.net.clone(),
             timeout: self.timeout,
             dir: self.dir.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 }
@@ -87,20 +90,26 @@ impl<R> Route<R> {
     /// Returns once this node's own state may answer a read that was invoked when this was called.
     pub(crate) async fn confirm(&self, consistency: Consistency) -> Result<(), EngineError> {
         let confirm = match consistency {
-            Consistency::Stale => return Ok(()),
-            Consistency::Lease if self.node.may_read() => return Ok(()),
+            Consistency::Stale => {
+                self.metrics.read(consistency, ReadPath::Local);
+                return Ok(());
+            }
+            Consistency::Lease if self.node.may_read() => {
+                self.metrics.read(consistency, ReadPath::Local);
+                return Ok(());
+            }
             Consistency::Lease => Confirm::Lease,
             Consistency::Linearizable => Confirm::Linearizable,
         };
-        self.retry(Repeat::Safe, |_, left| async move {
+        let confirmed = self.retry(Repeat::Safe, |_, left| async move {
             let read = self.node.read_index_with(confirm);
             match tokio::time::timeout(left, read).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) => Err(Failure::NotDone(error.to_string())),
                 Err(_) => Err(Failure::NotDone("no answer in time".to_owned())),
             }
-        })
-        .await
+        });
+        self.metrics.confirm(consistency, confirmed).await
     }
 
     /// Tries until it is done, or may be, or the time is up.
@@ -148,7 +157,8 @@ impl<R: WireResponse> Route<R> {
         ask: &Ask,
         repeat: Repeat,
     ) -> Result<Answer<R>, EngineError> {
-        self.retry(repeat, |seen, left| self.attempt(own, ask, seen, left)).await
+        let asked = self.retry(repeat, |seen, left| self.attempt(own, ask, seen, left));
+        self.metrics.ask(ask, asked).await
     }
 
     async fn attempt(

@@ -18,8 +18,6 @@ use crate::{
     route::Carrier,
 };
 
-/// Requests of other nodes that are carried out at the same time.
-const FORWARDED_LIMIT: usize = 4 * 1024;
 /// Without a request for so long, nobody takes this node for the leader any more.
 const LINGER: Duration = Duration::from_millis(100);
 /// The longest answer that is sent. Bytes.
@@ -29,13 +27,16 @@ const ANSWER_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
     places: Arc<Semaphore>,
+    /// How many may be carried out at the same time.
+    limit: u32,
     /// How many were taken so far.
     taken: Arc<AtomicU64>,
 }
 
 impl Served {
-    pub(crate) fn new() -> Served {
-        Served { places: Arc::new(Semaphore::new(FORWARDED_LIMIT)), taken: Arc::default() }
+    pub(crate) fn new(limit: u32) -> Served {
+        let places = Arc::new(Semaphore::new(limit as usize));
+        Served { places, limit, taken: Arc::default() }
     }
 
     /// Returns once no more requests come, and all that came have had their answer for a while: whoever
@@ -43,7 +44,7 @@ impl Served {
     pub(crate) async fn linger(&self) {
         loop {
             let taken = self.taken.load(Ordering::SeqCst);
-            let _ = self.places.acquire_many(FORWARDED_LIMIT as u32).await;
+            let _ = self.places.acquire_many(self.limit).await;
             // Whoever sees the connection end before it has read the last answers has none.
             tokio::time::sleep(LINGER).await;
             if self.taken.load(Ordering::SeqCst) == taken {
@@ -61,12 +62,15 @@ pub(crate) async fn serve<C: Carrier>(
 ) {
     while let Some(Incoming { body, responder, .. }) = requests.recv().await {
         served.taken.fetch_add(1, Ordering::SeqCst);
+        let metrics = &client.route().metrics;
         let Ok(place) = served.places.clone().try_acquire_owned() else {
-            let reason =
-                format!("the leader's limit of {FORWARDED_LIMIT} forwarded requests is reached");
+            metrics.forwarded_refused.increment(1);
+            let limit = served.limit;
+            let reason = format!("the leader's limit of {limit} forwarded requests is reached");
             responder.respond(&Answer::<C::Response>::NotDone(reason).encode());
             continue;
         };
+        metrics.forwarded.increment(1);
         let client = client.clone();
         tokio::spawn(async move {
             responder.respond(&encode(&answer(&client, body).await));

@@ -3,7 +3,7 @@
 use quorate_driver::{LogStore, Recovered};
 use quorate_wal::{DirectoryDisk, Wal, WalError, WalOptions};
 
-use crate::{EngineConfig, StartError};
+use crate::{EngineConfig, StartError, telemetry::MeasuredDisk};
 
 /// Storage that a node can be started on. It is opened once for each life of the node: one that starts
 /// again is given another one on the same place.
@@ -33,13 +33,13 @@ impl<S: LogStore + 'static> StorageEngine for (S, Recovered) {
 pub struct WalStorage;
 
 impl StorageEngine for WalStorage {
-    type Store = Wal<DirectoryDisk>;
+    type Store = Wal<MeasuredDisk<DirectoryDisk>>;
 
     fn open(self, config: &EngineConfig) -> Result<(Self::Store, Recovered), StartError> {
         let mut options = WalOptions::new(config.group, config.node);
         options.segment_bytes = config.segment_bytes;
-        let opened =
-            DirectoryDisk::open(config.dir.clone()).and_then(|disk| Wal::open(disk, options));
+        let opened = DirectoryDisk::open(config.dir.clone())
+            .and_then(|disk| Wal::open(MeasuredDisk::new(disk, &config.labels()), options));
         opened.map_err(|source: WalError| StartError::Log { dir: config.dir.clone(), source })
     }
 }

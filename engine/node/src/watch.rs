@@ -132,6 +132,8 @@ impl LocalWatch {
             let batch = match self.local.read_watch(self.id) {
                 Some(Ok(batch)) => batch,
                 Some(Err(KvError::Compacted { asked, compacted })) => {
+                    self.local.metrics().watches_lost.increment(1);
+                    tracing::warn!(next = asked, compacted, "watch cancelled: it lags too far");
                     return Err(EngineError::WatchLost { next: asked, compacted });
                 }
                 Some(Err(error)) => return Err(EngineError::Refused(error)),
@@ -140,6 +142,7 @@ impl LocalWatch {
             let told = Told { changes: batch.changes, revision: batch.through };
             self.next = self.next.max(told.revision + 1);
             if !told.changes.is_empty() {
+                self.local.metrics().watched.increment(told.changes.len() as u64);
                 return Ok(told);
             }
             if batch.more {

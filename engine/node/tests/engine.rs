@@ -123,7 +123,7 @@ async fn without_a_majority_a_write_ends_at_its_deadline_and_says_so() {
     let peers = BTreeMap::from([
         (NodeId::of(1), listener.local_addr().unwrap()),
         (NodeId::of(2), nobody),
-        (NodeId::of(3), nobody),
+        (NodeId::of(3), "127.0.0.1:2".parse().unwrap()),
     ]);
     let config = EngineConfig { peers, ..EngineConfig::new(dir.path()) };
     let engine = EmbeddedEngine::start_on(config, Some(listener)).await.unwrap();

@@ -17,7 +17,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, warn};
 
 use super::{
     Ends, FETCH, FRAME_LIMIT, Incoming, Mesh, OFFER, RAFT, REQUEST, RESPONSE, Responder,
@@ -84,11 +84,12 @@ pub(super) async fn listen(mesh: Mesh, listener: TcpListener, ends: Ends) {
                 let number = strangers.next;
                 strangers.next += 1;
                 let door = door.clone();
-                let task = connections.spawn(async move {
+                let served = async move {
                     if let Err(error) = serve(&door, stream, number).await {
                         debug!(%address, %error, "connection ended");
                     }
-                });
+                };
+                let task = connections.spawn(served.in_current_span());
                 strangers.waiting.insert(number, task);
             }
             Err(error) => {
@@ -124,8 +125,9 @@ async fn serve(door: &Door, mut stream: TcpStream, number: u64) -> std::io::Resu
         }
         // Memory follows what came in, not what a header promises.
         buffer.reserve(READ_BYTES);
-        if stream.read_buf(&mut buffer).await? == 0 {
-            return Ok(());
+        match stream.read_buf(&mut buffer).await? {
+            0 => return Ok(()),
+            bytes => mesh.note_received(from, bytes),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod greeting;
 mod incoming;
 mod outgoing;
+mod seen;
 mod snapshots;
 
 use std::{
@@ -23,6 +24,7 @@ use std::{
 use bytes::{BufMut, Bytes};
 use quorate_codec::{encode_frame, encode_message};
 use quorate_core::{Message, NodeId};
+pub(crate) use seen::LinkSeen;
 pub use snapshots::SnapshotFrame;
 pub(crate) use snapshots::{Fetch, Said, put_fetch, put_offer, read_fetch, read_offer};
 use tokio::{
@@ -30,6 +32,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
+use tracing::{Instrument, info_span};
 
 use crate::NetParts;
 
@@ -161,6 +164,7 @@ struct Link {
     frames: mpsc::Sender<Bytes>,
     /// Whether anything that is queued now has a chance to leave.
     is_up: AtomicBool,
+    traffic: seen::Traffic,
 }
 
 /// Who waits for an answer, and from whom.
@@ -207,7 +211,10 @@ impl Mesh {
         let mut outgoing = Vec::new();
         for (peer, address) in options.peers.iter().filter(|(peer, _)| **peer != options.node) {
             let (sender, frames) = mpsc::channel(PEER_QUEUE);
-            links.insert(*peer, Link { frames: sender, is_up: AtomicBool::new(false) });
+            links.insert(
+                *peer,
+                Link { frames: sender, is_up: AtomicBool::new(false), traffic: Default::default() },
+            );
             outgoing.push((*peer, *address, frames));
         }
         let shared = Shared {
@@ -314,8 +321,9 @@ impl Mesh {
     }
 
     fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let MeshOptions { group, node, .. } = self.shared.options;
         if let Ok(mut tasks) = self.shared.tasks.lock() {
-            tasks.spawn(task);
+            tasks.spawn(task.instrument(info_span!("mesh", group, %node)));
         }
     }
 
@@ -347,6 +355,9 @@ impl Mesh {
     fn set_up(&self, peer: NodeId, is_up: bool) {
         if let Some(link) = self.shared.links.get(&peer) {
             link.is_up.store(is_up, Ordering::Relaxed);
+            if is_up {
+                link.note_connect();
+            }
         }
         if !is_up {
             self.lock_waiting().retain(|_, waiting| waiting.from != peer);

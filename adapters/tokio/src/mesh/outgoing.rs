@@ -10,7 +10,7 @@ use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
 };
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     Mesh,
@@ -34,17 +34,15 @@ pub(super) async fn run(
     loop {
         match timeout(CONNECT_TIMEOUT, connect(greeting, address)).await {
             Ok(Ok(stream)) => {
-                debug!(peer = %greeting.receiver, "connected");
+                info!(peer = %greeting.receiver, %address, "peer connected");
                 back_off = BACK_OFF_MIN;
                 mesh.set_up(peer, true);
-                let ended = pump(stream, &mut frames).await;
+                let ended = pump(&mesh, peer, stream, &mut frames).await;
                 mesh.set_up(peer, false);
                 // What is left has nobody to go to any more.
                 while frames.try_recv().is_ok() {}
-                debug!(peer = %greeting.receiver, ?ended, "connection ended");
-                if ended.is_ok() {
-                    return;
-                }
+                let Err(error) = ended else { return };
+                warn!(peer = %greeting.receiver, %address, %error, "peer lost");
             }
             Ok(Err(error)) => debug!(peer = %greeting.receiver, %error, "not connected"),
             Err(_) => debug!(peer = %greeting.receiver, "not connected in time"),
@@ -70,7 +68,12 @@ async fn connect(greeting: Greeting, address: SocketAddr) -> std::io::Result<Tcp
 }
 
 /// Writes frames, as many at once as wait. Ends well when the mesh closes.
-async fn pump(mut stream: TcpStream, frames: &mut mpsc::Receiver<Bytes>) -> std::io::Result<()> {
+async fn pump(
+    mesh: &Mesh,
+    peer: NodeId,
+    mut stream: TcpStream,
+    frames: &mut mpsc::Receiver<Bytes>,
+) -> std::io::Result<()> {
     let (mut read, mut write) = stream.split();
     let mut buffer = BytesMut::with_capacity(WRITE_BYTES);
     loop {
@@ -87,5 +90,6 @@ async fn pump(mut stream: TcpStream, frames: &mut mpsc::Receiver<Bytes>) -> std:
             buffer.extend_from_slice(&frame);
         }
         write.write_all(&buffer).await?;
+        mesh.note_sent(peer, buffer.len());
     }
 }

@@ -100,6 +100,16 @@ impl Kv {
         self.leases.iter()
     }
 
+    /// How many leases there are, sessions included.
+    pub fn lease_count(&self) -> u64 {
+        self.leases.len()
+    }
+
+    /// How many sessions there are.
+    pub fn session_count(&self) -> u64 {
+        self.sessions.len()
+    }
+
     /// A lease.
     pub fn lease(&self, lease: LeaseId) -> Option<&Lease> {
         self.leases.get(lease)

@@ -18,6 +18,10 @@ impl WireResponse for Response {
     fn from_bytes(bytes: Bytes) -> Option<Response> {
         Response::decode(bytes).ok()
     }
+
+    fn is_refusal(&self) -> bool {
+        matches!(self.outcome, Some(Err(_)))
+    }
 }
 
 impl Carrier for Client {

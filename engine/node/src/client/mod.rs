@@ -22,7 +22,7 @@ use crate::{
     Watcher,
     coordination::Answered,
     route::{Repeat, Route},
-    service::{Local, WATCH_LIMIT},
+    service::Local,
     watch::LocalWatch,
 };
 
@@ -147,7 +147,8 @@ impl Coordination for Client {
         match LocalWatch::begin(&self.local, request, status, progress) {
             Ok(Some(watch)) => Ok(watch.into_watcher()),
             Ok(None) => Err(EngineError::not_done(format!(
-                "the node's limit of {WATCH_LIMIT} watches is reached; end some"
+                "the node's limit of {} watches is reached; end some",
+                self.local.watch_limit()
             ))),
             Err(KvError::Compacted { asked, compacted }) => {
                 Err(EngineError::WatchLost { next: asked, compacted })

@@ -6,15 +6,17 @@ use std::{path::Path, sync::Arc, time::Duration};
 use quorate_core::{EntryRef, LogId, NodeId, Payload, RoleKind};
 use quorate_driver::StateMachine;
 use quorate_kv::{Command, LeaseId};
-use quorate_tokio::{Clock, NodeHandle, NodeStatus, ReadError, Scripted};
+use quorate_tokio::{Clock, Labels, NodeHandle, NodeStatus, ReadError, Scripted};
 
 use super::*;
 use crate::{
     forward::{Answer, Ask},
     route::Carrier,
+    telemetry::RequestMetrics,
 };
 
 const LONG: Duration = Duration::from_secs(30);
+const LABELS: Labels = Labels { group: 1, node: NodeId::of(1) };
 const LEASE: LeaseId = LeaseId(7);
 
 fn status(role: RoleKind, term: u64) -> NodeStatus {
@@ -39,8 +41,9 @@ fn client(node: NodeHandle<Response>) -> Client {
             net: None,
             timeout: LONG,
             dir: Path::new("nowhere").into(),
+            metrics: Arc::new(RequestMetrics::new(&LABELS)),
         },
-        local: Local::new(Clock::new()),
+        local: Local::new(Clock::new(), &LABELS, 8),
         members: Arc::default(),
         session: None,
     }

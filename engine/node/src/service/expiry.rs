@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::{RoleKind, Timestamp};
-use quorate_kv::{Command, Response};
+use quorate_kv::{Command, Outcome, Response};
 use quorate_tokio::{NodeHandle, NodeStatus, ProposeError};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -57,6 +57,10 @@ async fn propose(local: Local, node: NodeHandle<Response>, command: Command) {
         return;
     };
     match node.propose(bytes).await {
+        Ok((_, Response { outcome: Some(Ok(Outcome::Ended { leases, deleted })), .. })) => {
+            tracing::debug!(leases = leases.len(), deleted, "leases expired");
+            local.metrics().expired.increment(leases.len() as u64);
+        }
         Ok(_) => {}
         Err(ProposeError::Unknown | ProposeError::Stopped) => {}
         Err(error) => {

@@ -5,6 +5,7 @@
 //! are read from a view, and a watch looks at so many changes at a time.
 
 mod expiry;
+mod quota;
 
 use std::{
     collections::BTreeMap,
@@ -12,19 +13,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use quorate_core::{EntryRef, LogId, RoleKind};
+use quorate_core::{Entries, EntryRef, LogId, RoleKind};
 use quorate_driver::{InstallError, SerializeState, StateMachine};
 use quorate_kv::{
     Attendant, Batch, Kv, KvError, Outcome, RangeRequest, RangeResponse, Response, Revision,
     WatchId, WatchRequest,
 };
-use quorate_tokio::{Clock, NodeHandle};
+use quorate_tokio::{Clock, Labels, NodeHandle};
 use tokio::sync::Notify;
+use tracing::debug;
 
-pub(crate) use self::expiry::keep_time;
+pub(crate) use self::{expiry::keep_time, quota::keep_quota};
+use crate::telemetry::{ServiceMetrics, StateGauges};
 
-/// The most watches on one node.
-pub(crate) const WATCH_LIMIT: u32 = 100_000;
 /// The most changes that a watch is told of at once, and those of the same revision besides.
 const BATCH_LIMIT: u64 = 256;
 /// Keys that are read while applying waits; more are read from a view.
@@ -39,6 +40,7 @@ pub(crate) struct Service {
     /// Something has changed about the time of leases.
     times: Arc<Notify>,
     clock: Clock,
+    gauges: StateGauges,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +74,17 @@ impl StateMachine for Service {
         if moves_times {
             self.times.notify_one();
         }
+        if let Some(Ok(Outcome::Compacted)) = response.outcome {
+            debug!(revision = self.kv.compacted(), "compacted");
+        }
         response
+    }
+
+    /// What is told of the state is told once for all of them.
+    fn apply(&mut self, entries: &Entries) -> Vec<Response> {
+        let responses = entries.iter().map(|entry| self.apply_entry(entry)).collect();
+        self.gauges.show(&self.kv);
+        responses
     }
 
     fn snapshot(&self) -> SerializeState {
@@ -81,6 +93,7 @@ impl StateMachine for Service {
 
     fn install(&mut self, bytes: Bytes) -> Result<(), InstallError> {
         self.kv.install(bytes)?;
+        self.gauges.show(&self.kv);
         let desk = self.desk.get_mut().unwrap_or_else(PoisonError::into_inner);
         // Its last entry is not told here. Only a leader would want it, and begins with the next one
         // of its term.
@@ -96,14 +109,28 @@ pub(crate) struct Local {
     service: Arc<RwLock<Service>>,
     times: Arc<Notify>,
     clock: Clock,
+    watch_limit: u32,
+    metrics: Arc<ServiceMetrics>,
 }
 
 impl Local {
-    pub(crate) fn new(clock: Clock) -> Local {
+    pub(crate) fn new(clock: Clock, labels: &Labels, watch_limit: u32) -> Local {
         let times = Arc::new(Notify::new());
-        let service =
-            Service { kv: Kv::default(), desk: Mutex::default(), times: times.clone(), clock };
-        Local { service: Arc::new(RwLock::new(service)), times, clock }
+        let (kv, mut gauges) = (Kv::default(), StateGauges::new(labels));
+        gauges.show(&kv);
+        let service = Service { kv, desk: Mutex::default(), times: times.clone(), clock, gauges };
+        let metrics = Arc::new(ServiceMetrics::new(labels));
+        Local { service: Arc::new(RwLock::new(service)), times, clock, watch_limit, metrics }
+    }
+
+    /// What is told of leases and watches.
+    pub(crate) fn metrics(&self) -> &ServiceMetrics {
+        &self.metrics
+    }
+
+    /// The most watches on this node.
+    pub(crate) fn watch_limit(&self) -> u32 {
+        self.watch_limit
     }
 
     /// The node's clock.
@@ -145,13 +172,15 @@ impl Local {
     ) -> Result<Option<(WatchId, Arc<Notify>, Revision)>, KvError> {
         let service = self.service();
         let mut desk = service.desk();
-        if desk.readers.len() as u64 >= u64::from(WATCH_LIMIT) {
+        if desk.readers.len() as u64 >= u64::from(self.watch_limit) {
+            self.metrics.watches_refused.increment(1);
             return Ok(None);
         }
         let next = if request.from > 0 { request.from } else { service.kv.revision() + 1 };
         let id = desk.attendant.watches().begin(&service.kv, request)?;
         let reader = Arc::new(Notify::new());
         desk.readers.insert(id, reader.clone());
+        self.metrics.watches.set(desk.readers.len() as f64);
         Ok(Some((id, reader, next)))
     }
 
@@ -167,6 +196,7 @@ impl Local {
         let mut desk = service.desk();
         desk.attendant.watches().end(id);
         desk.readers.remove(&id);
+        self.metrics.watches.set(desk.readers.len() as f64);
     }
 
     /// How many watches there are.

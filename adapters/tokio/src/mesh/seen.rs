@@ -1,0 +1,69 @@
+//! What a mesh has done, to look at.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quorate_core::NodeId;
+
+use super::{Link, Mesh, MeshCounters};
+
+/// What went over the way to one peer and back, since the mesh was started.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    connects: AtomicU64,
+    sent_bytes: AtomicU64,
+    received_bytes: AtomicU64,
+}
+
+/// The way to one peer, at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkSeen {
+    pub(crate) is_up: bool,
+    /// Frames that wait to be sent.
+    pub(crate) waiting: u64,
+    pub(crate) connects: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) received_bytes: u64,
+}
+
+impl MeshCounters {
+    /// Dropped frames and refused connections.
+    pub(crate) fn read(&self) -> (u64, u64) {
+        (self.dropped.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
+    }
+}
+
+impl Link {
+    fn seen(&self) -> LinkSeen {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        LinkSeen {
+            is_up: self.is_up.load(Ordering::Relaxed),
+            waiting: (self.frames.max_capacity() - self.frames.capacity()) as u64,
+            connects: read(&self.traffic.connects),
+            sent_bytes: read(&self.traffic.sent_bytes),
+            received_bytes: read(&self.traffic.received_bytes),
+        }
+    }
+
+    pub(super) fn note_connect(&self) {
+        self.traffic.connects.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Mesh {
+    /// Looks at each peer.
+    pub(crate) fn look(&self, mut look: impl FnMut(NodeId, LinkSeen)) {
+        self.shared.links.iter().for_each(|(peer, link)| look(*peer, link.seen()));
+    }
+
+    pub(super) fn note_sent(&self, peer: NodeId, bytes: usize) {
+        if let Some(link) = self.shared.links.get(&peer) {
+            link.traffic.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn note_received(&self, peer: NodeId, bytes: usize) {
+        if let Some(link) = self.shared.links.get(&peer) {
+            link.traffic.received_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a node tells a recorder of the crate `metrics`. Where none is installed, nothing is counted.
+//!
+//! Whatever grows with requests is counted in batches: once each turn of the node's task, or once
+//! each group commit. Owns the handles, which are looked up once; knows nothing of any exporter.
+
+mod metric;
+mod names;
+mod published;
+
+use metrics::{Counter, Histogram};
+use quorate_core::Status;
+use quorate_driver::Outcome;
+
+pub(crate) use self::published::{Publisher, Waiting};
+pub use self::{
+    metric::{Labels, Metric, MetricKind, describe},
+    names::NODE_METRICS,
+};
+
+use crate::{Mesh, NodeStatus, answers::Settled};
+
+/// What a node's task tells.
+pub(crate) struct TaskMetrics {
+    pub(crate) labels: Labels,
+    pub(crate) publisher: Publisher,
+    pub(crate) proposals: Proposals,
+    pub(crate) snapshots: SnapshotMetrics,
+}
+
+impl TaskMetrics {
+    pub(crate) fn new(labels: Labels) -> TaskMetrics {
+        describe(NODE_METRICS);
+        TaskMetrics {
+            labels,
+            publisher: Publisher::new(labels),
+            proposals: Proposals::new(&labels),
+            snapshots: SnapshotMetrics::new(&labels),
+        }
+    }
+
+    /// Counts what is rare; what is not is counted in batches, by [`TaskMetrics::tell`].
+    pub(crate) fn count<R>(&self, outcome: &Outcome<R>) {
+        match outcome {
+            Outcome::SnapshotTaken { .. } => self.snapshots.taken.increment(1),
+            Outcome::SnapshotFailed { .. } => self.snapshots.failed.increment(1),
+            Outcome::Done { .. }
+            | Outcome::Refused { .. }
+            | Outcome::Replaced { .. }
+            | Outcome::Unknown { .. }
+            | Outcome::ReadReady { .. }
+            | Outcome::Transferred { .. }
+            | Outcome::Lease { .. }
+            | Outcome::RoleChanged { .. }
+            | Outcome::Misuse(_)
+            | Outcome::Halted(_) => {}
+        }
+    }
+
+    /// Tells what is new, once a turn.
+    pub(crate) fn tell(
+        &mut self,
+        node: &NodeStatus,
+        core: &Status<'_>,
+        mesh: Option<&Mesh>,
+        waiting: Waiting,
+        settled: Settled,
+    ) {
+        self.publisher.show(node, core, mesh, waiting);
+        let Proposals { done, refused, replaced, unknown, .. } = &self.proposals;
+        let Settled { done: d, refused: r, replaced: p, unknown: u } = settled;
+        for (counter, more) in [(done, d), (refused, r), (replaced, p), (unknown, u)] {
+            if more > 0 {
+                counter.increment(more);
+            }
+        }
+    }
+}
+
+/// What became of proposals.
+pub(crate) struct Proposals {
+    pub(crate) done: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) replaced: Counter,
+    pub(crate) unknown: Counter,
+    pub(crate) queue_full: Counter,
+}
+
+impl Proposals {
+    pub(crate) fn new(labels: &Labels) -> Proposals {
+        let of = |outcome| labels.counter(&names::PROPOSALS, &[outcome]);
+        Proposals {
+            done: of("done"),
+            refused: of("refused"),
+            replaced: of("replaced"),
+            unknown: of("unknown"),
+            queue_full: of("queue_full"),
+        }
+    }
+}
+
+/// What the store's thread tells.
+pub(crate) struct StoreMetrics {
+    pub(crate) write_seconds: Histogram,
+    pub(crate) commit_entries: Histogram,
+    pub(crate) commit_bytes: Histogram,
+    pub(crate) reads: Counter,
+    pub(crate) failures: Counter,
+    /// From the first part of a snapshot to the last.
+    pub(crate) snapshot_seconds: Histogram,
+}
+
+impl StoreMetrics {
+    pub(crate) fn new(labels: &Labels) -> StoreMetrics {
+        StoreMetrics {
+            write_seconds: labels.histogram(&names::STORE_WRITE_SECONDS, &[]),
+            commit_entries: labels.histogram(&names::COMMIT_ENTRIES, &[]),
+            commit_bytes: labels.histogram(&names::COMMIT_BYTES, &[]),
+            reads: labels.counter(&names::STORE_READS, &[]),
+            failures: labels.counter(&names::STORE_FAILURES, &[]),
+            snapshot_seconds: labels.histogram(&names::SNAPSHOT_SECONDS, &["write"]),
+        }
+    }
+}
+
+/// What is told of snapshots besides.
+#[derive(Clone)]
+pub(crate) struct SnapshotMetrics {
+    pub(crate) taken: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) serialize_seconds: Histogram,
+    pub(crate) install_seconds: Histogram,
+    pub(crate) bytes: metrics::Gauge,
+    pub(crate) offers: Counter,
+    pub(crate) fetched: Counter,
+    pub(crate) not_fetched: Counter,
+    pub(crate) fetched_bytes: metrics::Gauge,
+    pub(crate) fetch_bytes: metrics::Gauge,
+}
+
+impl SnapshotMetrics {
+    pub(crate) fn new(labels: &Labels) -> SnapshotMetrics {
+        SnapshotMetrics {
+            taken: labels.counter(&names::SNAPSHOTS, &["taken"]),
+            failed: labels.counter(&names::SNAPSHOTS, &["failed"]),
+            serialize_seconds: labels.histogram(&names::SNAPSHOT_SECONDS, &["serialize"]),
+            install_seconds: labels.histogram(&names::SNAPSHOT_SECONDS, &["install"]),
+            bytes: labels.gauge(&names::SNAPSHOT_BYTES, &[]),
+            offers: labels.counter(&names::SNAPSHOT_OFFERS, &[]),
+            fetched: labels.counter(&names::SNAPSHOT_FETCHES, &["done"]),
+            not_fetched: labels.counter(&names::SNAPSHOT_FETCHES, &["failed"]),
+            fetched_bytes: labels.gauge(&names::FETCHED_BYTES, &[]),
+            fetch_bytes: labels.gauge(&names::FETCH_BYTES, &[]),
+        }
+    }
+}
