@@ -193,8 +193,7 @@ where
         let prepared = PreparedNode { config, shutdown, storage, machine: (), net };
         let make = {
             let machine = machine.clone();
-            let max_message_bytes = prepared.config.core().max_message_bytes;
-            move |route| MachineClient::new(route, machine, max_message_bytes)
+            |route| MachineClient::new(route, machine)
         };
         launch(prepared, machine, Clock::new(), make).await
     }

@@ -55,7 +55,8 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
-    /// Surely not done: the command of a state machine of one's own can never be taken.
+    /// Surely not done: the command is larger than
+    /// [`EngineConfig::max_message_bytes`](crate::EngineConfig::max_message_bytes) lets through.
     #[error(
         "a command of {len} bytes is over the limit of {limit}: split it, or keep the bulk of it \
         elsewhere and command its name"

@@ -6,7 +6,6 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, Bytes};
-use quorate_core::entries::ENTRY_OVERHEAD_BYTES;
 use quorate_driver::StateMachine;
 
 use crate::{
@@ -93,15 +92,11 @@ impl<R: WireResponse> WireResponse for Option<R> {
 pub struct MachineClient<M: StateMachine> {
     route: Route<M::Response>,
     machine: Arc<RwLock<M>>,
-    /// The longest command. Bytes.
-    command_limit: u64,
 }
 
 impl<M: StateMachine> Clone for MachineClient<M> {
     fn clone(&self) -> MachineClient<M> {
-        let MachineClient { route, machine, command_limit } = self;
-        let (route, machine) = (route.clone(), machine.clone());
-        MachineClient { route, machine, command_limit: *command_limit }
+        MachineClient { route: self.route.clone(), machine: self.machine.clone() }
     }
 }
 
@@ -109,14 +104,8 @@ impl<M> MachineClient<M>
 where
     M: StateMachine<Response: WireResponse> + Sync + 'static,
 {
-    /// `max_message_bytes` is what the node's core lets through.
-    pub(crate) fn new(
-        route: Route<M::Response>,
-        machine: Arc<RwLock<M>>,
-        max_message_bytes: u64,
-    ) -> MachineClient<M> {
-        let command_limit = max_message_bytes.saturating_sub(ENTRY_OVERHEAD_BYTES);
-        MachineClient { route, machine, command_limit }
+    pub(crate) fn new(route: Route<M::Response>, machine: Arc<RwLock<M>>) -> MachineClient<M> {
+        MachineClient { route, machine }
     }
 
     /// The same client, with another limit to how long each operation may take; more than a year is a
@@ -147,10 +136,6 @@ where
     }
 
     async fn send(&self, command: Bytes, repeat: Repeat) -> Result<M::Response, EngineError> {
-        let (len, limit) = (command.len() as u64, self.command_limit);
-        if len > limit {
-            return Err(EngineError::CommandTooLong { len, limit });
-        }
         match self.route.ask(self, &Ask::Write(command), repeat).await? {
             Answer::Written(response) => Ok(response),
             Answer::Left(_) | Answer::NotDone(_) | Answer::Unknown(_) => {

@@ -60,7 +60,15 @@ where
     let dir = config.dir.as_path().into();
     let metrics = Arc::new(RequestMetrics::new(&config.labels()));
     let timeout = config.request_timeout;
-    let route = Route { node, id: config.node, net, timeout, dir, metrics };
+    let route = Route {
+        node,
+        id: config.node,
+        net,
+        timeout,
+        dir,
+        metrics,
+        command_limit: config.command_limit(),
+    };
     Ok(Opened { route, requests })
 }
 

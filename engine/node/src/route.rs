@@ -61,6 +61,8 @@ pub struct Route<R> {
     /// The directory of the node's log, to name it.
     pub(crate) dir: Arc<Path>,
     pub(crate) metrics: Arc<RequestMetrics>,
+    /// The longest command. Bytes.
+    pub(crate) command_limit: u64,
 }
 
 impl<R> Clone for Route<R> {
@@ -72,6 +74,7 @@ impl<R> Clone for Route<R> {
             timeout: self.timeout,
             dir: self.dir.clone(),
             metrics: self.metrics.clone(),
+            command_limit: self.command_limit,
         }
     }
 }
@@ -157,6 +160,12 @@ impl<R: WireResponse> Route<R> {
         ask: &Ask,
         repeat: Repeat,
     ) -> Result<Answer<R>, EngineError> {
+        if let Ask::Write(command) = ask {
+            let (len, limit) = (command.len() as u64, self.command_limit);
+            if len > limit {
+                return Err(EngineError::CommandTooLong { len, limit });
+            }
+        }
         let asked = self.retry(repeat, |seen, left| self.attempt(own, ask, seen, left));
         self.metrics.ask(ask, asked).await
     }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -260,9 +262,9 @@ async fn a_command_that_is_too_long_is_refused_at_once_and_the_longest_is_taken(
     let recovered = store.open();
     let builder = builder.state_machine(Sum::default()).storage_engine((store, recovered));
     let node = builder.build().unwrap().start().await.unwrap().ready().await.unwrap();
-    let error = node.client().propose(vec![0; 1 << 20]).await.unwrap_err();
+    let error = node.client().propose(vec![0; 1 << 21]).await.unwrap_err();
     let EngineError::CommandTooLong { len, limit } = error else { panic!("{error}") };
-    assert!(len == 1 << 20 && limit < len);
+    assert!(len == 1 << 21 && limit < len);
     assert!(error.is_surely_not_done());
     assert_eq!(node.client().propose(vec![0; limit as usize]).await, Ok(Added::NoNumber));
     assert!(!dir.path().join("1").exists(), "the log is in a directory after all");
@@ -290,9 +292,10 @@ async fn a_node_that_is_shut_down_before_it_is_ready_says_so_and_has_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = listener.local_addr().unwrap();
+    let nobody = |node: NodeId| SocketAddr::from(([127, 0, 0, 1], node.get() as u16));
     // Two others that never come.
-    let peers = all().map(|node| (node, nobody)).collect();
+    let mut peers: BTreeMap<NodeId, SocketAddr> = all().map(|node| (node, nobody(node))).collect();
+    peers.insert(NodeId::of(1), listener.local_addr().unwrap());
     let config = EngineConfig { peers, ..config(dir.path(), NodeId::of(1)) };
     let builder = NodeBuilder::new(config.clone(), stopped).listener(listener);
     let node = builder.build().unwrap().start().await.unwrap();
@@ -312,7 +315,7 @@ async fn what_cannot_be_built_is_said_before_anything_is_touched() {
     let at = dir.path().join("data");
     let odd = EngineConfig { heartbeat_interval: LONG, ..EngineConfig::new(&at) };
     let error = NodeBuilder::new(odd, never()).build().err().unwrap();
-    assert!(matches!(error, StartError::Config(_)), "{error}");
+    assert!(matches!(error, StartError::Setting(_)), "{error}");
     let builder = NodeBuilder::new(EngineConfig::new(&at), never()).members([NodeId::of(2)]);
     let error = builder.build().err().unwrap();
     assert!(matches!(error, StartError::NoAddress { .. }), "{error}");

@@ -42,6 +42,7 @@ fn client(node: NodeHandle<Response>) -> Client {
             timeout: LONG,
             dir: Path::new("nowhere").into(),
             metrics: Arc::new(RequestMetrics::new(&LABELS)),
+            command_limit: u64::MAX,
         },
         local: Local::new(Clock::new(), &LABELS, 8),
         members: Arc::default(),

@@ -77,8 +77,9 @@ knobs! {
         /// How long a follower may wait for news of the commit index where no other message carries it. At
         /// most `heartbeat_interval`.
         commit_notify_delay: Duration = ms(2), Time(Duration::ZERO..=HOUR / 2);
-        /// What one message's entries may cost. A larger write is refused.
-        max_message_bytes: u64 = MIB, Size(KIB..=GIB);
+        /// What one message's entries may cost. A larger write is refused: the default lets everything
+        /// through that the state machine for keys and values takes.
+        max_message_bytes: u64 = 2 * MIB, Size(KIB..=GIB);
         /// Messages with entries that may be under way to one node.
         max_inflight_messages: u32 = 64, Count(1..=65_536);
         /// What entries under way to one node may cost together; one message always may.

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use quorate_core::{Config, NodeId};
+use quorate_core::{Config, NodeId, entries::ENTRY_OVERHEAD_BYTES};
 use quorate_driver::SnapshotPolicy;
 use quorate_tokio::{Clock, Labels};
 
@@ -143,6 +143,11 @@ impl EngineConfig {
             every_entries: self.snapshot_every_entries,
             every_bytes: self.snapshot_every_bytes,
         }
+    }
+
+    /// The longest command. Bytes.
+    pub(crate) fn command_limit(&self) -> u64 {
+        self.max_message_bytes.saturating_sub(ENTRY_OVERHEAD_BYTES)
     }
 
     pub(crate) fn labels(&self) -> Labels {
