@@ -150,10 +150,13 @@ async fn a_leader_dies(three: &mut Three, leader: usize, group: u64) {
     let engine = three.engines[now_leads].as_ref().unwrap();
     write(engine, 300).await;
     let node = three.configs[now_leads].node;
-    let now = scrape().of(group, node);
-    assert!(now.get("quorate_mesh_dropped_total", &[]) > 0.0, "nobody is there to hear");
-    assert!(now.get("quorate_snapshots_total", &["taken"]) > 0.0);
-    assert!(now.get("quorate_raft_peer_lag_entries", &[&dead.to_string()]) >= 300.0);
+    eventually("nobody is there to hear, and the log is covered", |now| {
+        let now = now.of(group, node);
+        now.get("quorate_mesh_dropped_total", &[]) > 0.0
+            && now.get("quorate_snapshots_total", &["taken"]) > 0.0
+            && now.get("quorate_raft_peer_lag_entries", &[&dead.to_string()]) >= 300.0
+    })
+    .await;
 
     let back = EngineConfig { start: Start::Existing, ..three.configs[leader].clone() };
     let back = EmbeddedEngine::start_with(back).await.unwrap();
