@@ -11,6 +11,7 @@ use bytes::Bytes;
 use quorate_core::{Consistency as Confirm, NodeId};
 use quorate_tokio::{Net, NodeHandle, NodeStatus, ProposeError, RequestError};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::{
     Consistency, EngineError, WireResponse,
@@ -104,6 +105,7 @@ impl<R> Route<R> {
             Consistency::Lease => Confirm::Lease,
             Consistency::Linearizable => Confirm::Linearizable,
         };
+        let read = self.metrics.begin_read(consistency);
         let confirmed = self.retry(Repeat::Safe, |_, left| async move {
             let read = self.node.read_index_with(confirm);
             match tokio::time::timeout(left, read).await {
@@ -112,7 +114,9 @@ impl<R> Route<R> {
                 Err(_) => Err(Failure::NotDone("no answer in time".to_owned())),
             }
         });
-        self.metrics.confirm(consistency, confirmed).await
+        let result = confirmed.instrument(read.span.clone()).await;
+        self.metrics.end_read(&read, consistency, &result);
+        result
     }
 
     /// Tries until it is done, or may be, or the time is up.
@@ -166,8 +170,11 @@ impl<R: WireResponse> Route<R> {
                 return Err(EngineError::CommandTooLong { len, limit });
             }
         }
+        let request = self.metrics.begin(ask);
         let asked = self.retry(repeat, |seen, left| self.attempt(own, ask, seen, left));
-        self.metrics.ask(ask, asked).await
+        let result = asked.instrument(request.span.clone()).await;
+        self.metrics.end(&request, ask, &result);
+        result
     }
 
     async fn attempt(

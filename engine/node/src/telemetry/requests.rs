@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use metrics::{Counter, Histogram};
 use quorate_tokio::Labels;
-use tracing::{Instrument, Span, debug};
+use tracing::{Span, debug};
 
 use super::names;
 use crate::{
@@ -25,6 +25,12 @@ pub(crate) enum ReadPath {
 const PATHS: [&str; 3] = ["local", "confirmed", "failed"];
 const CONSISTENCIES: [&str; 3] = ["linearizable", "lease", "stale"];
 const OUTCOMES: [&str; 5] = ["done", "refused", "not_done", "unknown", "halted"];
+
+/// A request that has begun. Its future is not wrapped in another one, which would copy it.
+pub(crate) struct Begun {
+    pub(crate) span: Span,
+    begun: Instant,
+}
 
 /// One kind of request.
 #[derive(Debug)]
@@ -86,44 +92,56 @@ impl RequestMetrics {
         counter.increment(1);
     }
 
-    /// Waits for a read to be confirmed, in a span of its own.
-    pub(crate) async fn confirm(
-        &self,
-        consistency: Consistency,
-        work: impl Future<Output = Result<(), EngineError>>,
-    ) -> Result<(), EngineError> {
+    /// A read begins that the leader is to confirm.
+    pub(crate) fn begin_read(&self, consistency: Consistency) -> Begun {
         let span = tracing::debug_span!("request", operation = "read", ?consistency);
-        let begun = Instant::now();
-        let result = work.instrument(span.clone()).await;
-        self.read_seconds.record(begun.elapsed());
-        let path = if result.is_ok() { ReadPath::Confirmed } else { ReadPath::Failed };
-        self.read(consistency, path);
-        tell(&span, result.as_ref().map_or_else(outcome_of, |()| "done"), result.as_ref().err());
-        result
+        Begun { span, begun: Instant::now() }
     }
 
-    /// Waits for the leader's answer, in a span of its own.
-    pub(crate) async fn ask<R: WireResponse>(
+    /// It ends.
+    pub(crate) fn end_read(
         &self,
+        read: &Begun,
+        consistency: Consistency,
+        result: &Result<(), EngineError>,
+    ) {
+        self.read_seconds.record(read.begun.elapsed());
+        let path = if result.is_ok() { ReadPath::Confirmed } else { ReadPath::Failed };
+        self.read(consistency, path);
+        let outcome = result.as_ref().map_or_else(outcome_of, |()| "done");
+        tell(&read.span, outcome, result.as_ref().err());
+    }
+
+    /// A request to the leader begins.
+    pub(crate) fn begin(&self, ask: &Ask) -> Begun {
+        let (_, operation) = self.of(ask);
+        let span = tracing::debug_span!("request", operation);
+        Begun { span, begun: Instant::now() }
+    }
+
+    /// It ends.
+    pub(crate) fn end<R: WireResponse>(
+        &self,
+        request: &Begun,
         ask: &Ask,
-        work: impl Future<Output = Result<Answer<R>, EngineError>>,
-    ) -> Result<Answer<R>, EngineError> {
-        let (operation, name) = match ask {
+        result: &Result<Answer<R>, EngineError>,
+    ) {
+        let (operation, _) = self.of(ask);
+        operation.seconds.record(request.begun.elapsed());
+        let outcome = result.as_ref().map_or_else(outcome_of, outcome_in);
+        let mut counters = operation.outcomes.iter().zip(OUTCOMES);
+        if let Some((counter, _)) = counters.find(|(_, name)| *name == outcome) {
+            counter.increment(1);
+        }
+        tell(&request.span, outcome, result.as_ref().err());
+    }
+
+    fn of(&self, ask: &Ask) -> (&Operation, &'static str) {
+        match ask {
             Ask::Write(_) => (&self.write, "write"),
             Ask::KeepAlive(_) => (&self.keep_alive, "keep_alive"),
             Ask::TimeLeft(_) => (&self.time_to_live, "time_to_live"),
-        };
-        let span = tracing::debug_span!("request", operation = name);
-        let begun = Instant::now();
-        let result = work.instrument(span.clone()).await;
-        operation.seconds.record(begun.elapsed());
-        let outcome = result.as_ref().map_or_else(outcome_of, outcome_in);
-        let counters = operation.outcomes.iter().zip(OUTCOMES);
-        if let Some((counter, _)) = counters.into_iter().find(|(_, name)| *name == outcome) {
-            counter.increment(1);
         }
-        tell(&span, outcome, result.as_ref().err());
-        result
     }
 }
 
