@@ -17,7 +17,7 @@ use crate::{
     open::{Opened, open},
     route::{Carrier, Route},
     server::{Served, serve},
-    service::{Local, keep_quota, keep_time},
+    service::{Local, keep_history, keep_quota, keep_time},
 };
 
 /// Composes a node. What is not given is the default: a write-ahead log in the configuration's
@@ -162,7 +162,7 @@ impl<S: StorageEngine> PreparedNode<KeyValues, S> {
     pub async fn start(self) -> Result<EmbeddedEngine, StartError> {
         let clock = Clock::new();
         let local = Local::new(clock, &self.config.labels(), self.config.watch_limit);
-        let quota = self.config.quota_bytes;
+        let (quota, kept) = (self.config.quota_bytes, self.config.compact_after);
         let members = Arc::new(self.config.addresses());
         let machine = local.machine();
         let make = {
@@ -172,8 +172,10 @@ impl<S: StorageEngine> PreparedNode<KeyValues, S> {
         let mut node = launch(self, machine, clock, make).await?;
         let handle = &node.client.route.node;
         let keeper = tokio::spawn(keep_time(local.clone(), handle.clone()));
-        let quota = tokio::spawn(keep_quota(local, handle.clone(), quota));
-        node.tasks.extend([keeper.abort_handle(), quota.abort_handle()]);
+        let quota = tokio::spawn(keep_quota(local.clone(), handle.clone(), quota));
+        let history = tokio::spawn(keep_history(local, handle.clone(), kept));
+        let keepers = [keeper, quota, history];
+        node.tasks.extend(keepers.map(|keeper| keeper.abort_handle()));
         Ok(node)
     }
 }

@@ -112,6 +112,10 @@ knobs! {
         /// What the group's keys and values may take, with what is kept beside them; 0 for no limit. It is
         /// the group's: a leader gives the group its own, so all nodes should have the same.
         quota_bytes: u64 = QUOTA_DEFAULT_BYTES, Size(0..=u64::MAX);
+        /// How long a revision can be read, and a watch be taken up behind it, at least: what only older ones
+        /// show is compacted then. Zero for ever, or until somebody asks for it. Where three quarters of the
+        /// quota are used, history goes sooner: half of it at a time.
+        compact_after: Duration = Duration::from_secs(10 * 60), Time(Duration::ZERO..=365 * 24 * HOUR);
     }
     "When something is to be found out" {
         /// Where everything that the node is told is recorded, for `quorate replay`; an existing file is

@@ -5,6 +5,7 @@
 //! are read from a view, and a watch looks at so many changes at a time.
 
 mod expiry;
+mod history;
 mod quota;
 
 use std::{
@@ -23,7 +24,7 @@ use quorate_tokio::{Clock, Labels, NodeHandle};
 use tokio::sync::Notify;
 use tracing::debug;
 
-pub(crate) use self::{expiry::keep_time, quota::keep_quota};
+pub(crate) use self::{expiry::keep_time, history::keep_history, quota::keep_quota};
 use crate::telemetry::{ServiceMetrics, StateGauges};
 
 /// The most changes that a watch is told of at once, and those of the same revision besides.
