@@ -41,6 +41,13 @@ impl<R> Answers<R> {
         }
     }
 
+    /// Tells whoever waits for a proposal that its outcome cannot be known.
+    pub(crate) fn forget_proposals(&mut self) {
+        for (_, reply) in self.proposals.drain() {
+            let _ = reply.send(Err(ProposeError::Unknown));
+        }
+    }
+
     /// Tells whoever waits for `outcome`.
     pub(crate) fn settle(&mut self, outcome: Outcome<R>) {
         match outcome {
@@ -114,7 +121,8 @@ pub(crate) fn status_of<R: Clone>(driver: &Driver<R>) -> NodeStatus {
         role: status.role,
         term: status.term,
         leader: status.leader,
-        is_alone: status.configuration.voters().len() == 1,
+        is_alone: status.configuration.voters() == [driver.raft().node()]
+            && !status.configuration.is_joint(),
         applied: driver.applied(),
         commit: status.commit,
         last: status.log.last().index,

@@ -10,7 +10,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::{Clock, published::Published, store::StoreEnd};
+use crate::{Clock, Contact, Membership, published::Published, store::StoreEnd};
 
 /// What a node is, as far as others in its process need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub enum ProposeError {
     #[error("not done: the node has stopped")]
     Stopped,
     /// It may yet be done.
-    #[error("unknown: the node stopped before the outcome was known")]
+    #[error("unknown: the node stopped, or was removed, before the outcome was known")]
     Unknown,
 }
 
@@ -124,6 +124,7 @@ pub(crate) enum Request<R> {
     Read(Consistency, ReadReply),
     Transfer(Option<NodeId>, TransferReply),
     Snapshot(SnapshotReply),
+    Contact(oneshot::Sender<Contact>),
     Stop,
 }
 
@@ -156,6 +157,7 @@ impl<C, R> Drop for Queued<C, R> {
 pub struct NodeHandle<R> {
     pub(crate) requests: mpsc::Sender<Request<R>>,
     pub(crate) status: watch::Receiver<NodeStatus>,
+    pub(crate) membership: watch::Receiver<Membership>,
     pub(crate) task: AbortHandle,
     pub(crate) store: StoreEnd,
     pub(crate) published: Arc<Published>,
@@ -169,6 +171,7 @@ impl<R> Clone for NodeHandle<R> {
         NodeHandle {
             requests: self.requests.clone(),
             status: self.status.clone(),
+            membership: self.membership.clone(),
             task: self.task.clone(),
             store: self.store.clone(),
             published: self.published.clone(),
@@ -298,6 +301,23 @@ impl<R> NodeHandle<R> {
     /// Follows what the node is.
     pub fn watch_status(&self) -> watch::Receiver<NodeStatus> {
         self.status.clone()
+    }
+
+    /// The configuration in force.
+    pub fn membership(&self) -> Membership {
+        self.membership.borrow().clone()
+    }
+
+    /// Follows the configuration in force. What is passed quickly may be passed over.
+    pub fn watch_membership(&self) -> watch::Receiver<Membership> {
+        self.membership.clone()
+    }
+
+    /// What the node knows of the others; none where it has stopped, or has too much to do.
+    pub async fn contact(&self) -> Option<Contact> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.try_send(Request::Contact(reply)).ok()?;
+        answer.await.ok()
     }
 
     /// Stops taking requests, finishes what was accepted before, for 2 s at most, and closes the

@@ -9,6 +9,7 @@ mod clock;
 mod events;
 mod fetch;
 mod handle;
+mod membership;
 mod mesh;
 mod metrics;
 mod net;
@@ -23,9 +24,10 @@ mod turn;
 
 pub use clock::Clock;
 pub use handle::{NodeHandle, NodeStatus, ProposeError, ReadError, SnapshotError, TransferError};
+pub use membership::{Contact, Membership};
 pub use mesh::{
-    Incoming, Mesh, MeshCounters, MeshOptions, MeshParts, RequestError, Responder, SnapshotFrame,
-    WIRE_PROTOCOL,
+    ConnectError, GreetingRefusal, Incoming, Mesh, MeshCounters, MeshOptions, MeshParts,
+    RequestError, Responder, SnapshotFrame, WIRE_PROTOCOL,
 };
 pub use metrics::{Labels, Metric, MetricKind, NODE_METRICS, describe};
 pub use net::{Net, NetParts};

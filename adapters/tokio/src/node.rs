@@ -17,7 +17,8 @@ use tokio::{
 use tracing::{Instrument, error, info, info_span};
 
 use crate::{
-    Clock, Net, NodeHandle, NodeStatus, SnapshotError, SnapshotFrame, TransferError,
+    Clock, Contact, Membership, Net, NodeHandle, NodeStatus, SnapshotError, SnapshotFrame,
+    TransferError,
     answers::{Answers, status_of},
     events::Events,
     handle::{ProposeReply, Request},
@@ -100,12 +101,13 @@ where
     let StoreThread { jobs, done } = thread;
     let (requests, queue) = mpsc::channel(request_queue.max(1) as usize);
     let (publish, status) = watch::channel(status_of(&parts.driver));
+    let (tell_members, membership) = watch::channel(Membership::default());
     let (tell_fetched, fetched) = mpsc::unbounded_channel();
     let sources = Sources { queue, inbox: parts.inbox, snapshots: parts.snapshots, done, fetched };
     let published = Arc::new(Published::of(&parts.driver));
     let clock = parts.clock;
     let queue_full = metrics.proposals.queue_full.clone();
-    let task = Task {
+    let mut task = Task {
         driver: parts.driver,
         machine: parts.machine,
         net: parts.net,
@@ -113,6 +115,8 @@ where
         clock: parts.clock,
         jobs,
         publish,
+        membership: tell_members,
+        has_told_mesh: false,
         next_request: 1,
         answers: Answers::new(),
         fetches: JoinSet::new(),
@@ -123,8 +127,11 @@ where
         metrics,
         events: Events::default(),
     };
+    // Whoever has a handle knows the members, and the mesh knows whom to connect to.
+    task.publish_membership();
     let task = tokio::spawn(task.run(sources).instrument(span)).abort_handle();
-    Ok(NodeHandle { requests, status, task, store: end, published, clock, queue_full })
+    let store = end;
+    Ok(NodeHandle { requests, status, membership, task, store, published, clock, queue_full })
 }
 
 pub(crate) struct Task<M: StateMachine> {
@@ -135,6 +142,8 @@ pub(crate) struct Task<M: StateMachine> {
     clock: Clock,
     pub(crate) jobs: Jobs,
     publish: watch::Sender<NodeStatus>,
+    pub(crate) membership: watch::Sender<Membership>,
+    pub(crate) has_told_mesh: bool,
     next_request: RequestId,
     pub(crate) answers: Answers<M::Response>,
     /// Snapshots that are being fetched from another node: one at most. They end with the task.
@@ -261,6 +270,9 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
                 self.driver.transfer(id, to, now);
             }
             Request::Snapshot(reply) => self.take_asked_snapshot(reply),
+            Request::Contact(reply) => {
+                let _ = reply.send(Contact::of(&self.driver, now));
+            }
         }
     }
 
@@ -290,6 +302,8 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         loop {
             // Before the others can hear of it, and before the lease that was stepped with it.
             self.published.set_commit(self.driver.raft().status().commit);
+            // Before what is sent to those that are new, so that there is a way to them.
+            self.publish_membership();
             self.send();
             self.start_store();
             if self.settle() {
@@ -309,6 +323,7 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
         }
         self.take_due_snapshot();
         self.settle();
+        self.give_up_where_removed();
         self.publish_status();
     }
 

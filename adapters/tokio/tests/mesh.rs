@@ -33,7 +33,7 @@ async fn lone_node() -> (MeshParts, SocketAddr) {
     // Nobody listens at port 1.
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let peers = BTreeMap::from([(node(1), address), (node(2), nobody)]);
-    let options = MeshOptions { group: GROUP, node: node(1), peers };
+    let options = MeshOptions { group: GROUP, node: node(1), address: None, peers };
     (Mesh::start(listener, options), address)
 }
 
@@ -43,6 +43,7 @@ fn greeting(protocol: u32, group: u64, sender: u64, receiver: u64) -> Vec<u8> {
     out.put_u64_le(group);
     out.put_u64_le(sender);
     out.put_u64_le(receiver);
+    out.put_u8(0); // no address
     out
 }
 
@@ -50,6 +51,10 @@ async fn greet(address: SocketAddr, greeting: &[u8]) -> (TcpStream, u8) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(greeting).await.unwrap();
     let answer = timeout(LONG, stream.read_u8()).await.expect("an answer").unwrap();
+    if answer == 1 {
+        // Where its configuration stands.
+        timeout(LONG, stream.read_exact(&mut [0; 16])).await.expect("the rest").unwrap();
+    }
     (stream, answer)
 }
 
@@ -77,13 +82,13 @@ async fn reaches(counter: &AtomicU64, count: u64) {
 }
 
 #[tokio::test]
-async fn who_is_not_a_member_of_this_group_at_this_address_is_refused_and_counted() {
+async fn who_looks_for_another_group_or_node_is_refused_and_counted() {
     let (parts, address) = lone_node().await;
     let wrong = [
         greeting(WIRE_PROTOCOL + 1, GROUP, 2, 1),
         greeting(WIRE_PROTOCOL, GROUP + 1, 2, 1),
         greeting(WIRE_PROTOCOL, GROUP, 2, 3),
-        greeting(WIRE_PROTOCOL, GROUP, 9, 1),
+        greeting(WIRE_PROTOCOL, GROUP, 1, 1),
         greeting(WIRE_PROTOCOL, GROUP, 0, 1),
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..32].to_vec(),
     ];
@@ -95,8 +100,11 @@ async fn who_is_not_a_member_of_this_group_at_this_address_is_refused_and_counte
     }
     assert_eq!(answers, [2, 3, 4, 5, 5, 2]);
     reaches(&parts.mesh.counters().refused, wrong.len() as u64).await;
-    let (_stream, answer) = greet(address, &greeting(WIRE_PROTOCOL, GROUP, 2, 1)).await;
-    assert_eq!(answer, 1, "the right one is still welcome");
+    // Who is no member may have become one since.
+    for sender in [2, 9] {
+        let (_stream, answer) = greet(address, &greeting(WIRE_PROTOCOL, GROUP, sender, 1)).await;
+        assert_eq!(answer, 1, "the right one is still welcome");
+    }
     parts.mesh.close().await;
 }
 
@@ -197,7 +205,8 @@ async fn pair() -> (Real, Real) {
     let peers =
         BTreeMap::from([(node(1), addresses[0]), (node(2), addresses[1]), (node(3), nobody)]);
     let start = |listener, id, address| {
-        let options = MeshOptions { group: GROUP, node: node(id), peers: peers.clone() };
+        let (node, peers) = (node(id), peers.clone());
+        let options = MeshOptions { group: GROUP, node, address: None, peers };
         let parts = Mesh::start(listener, options);
         Real { mesh: parts.mesh.clone(), parts, address }
     };
@@ -279,11 +288,12 @@ async fn requests_to_a_peer_that_takes_none_leave_room_for_messages() {
         (node(1), own.local_addr().unwrap()),
         (node(2), stuck.local_addr().unwrap()),
     ]);
-    let parts = Mesh::start(own, MeshOptions { group: GROUP, node: node(1), peers });
+    let options = MeshOptions { group: GROUP, node: node(1), address: None, peers };
+    let parts = Mesh::start(own, options);
     // It says welcome, and reads nothing more.
     let (mut stream, _) = stuck.accept().await.unwrap();
-    stream.read_exact(&mut [0; 32]).await.unwrap();
-    stream.write_all(&[1]).await.unwrap();
+    stream.read_exact(&mut [0; 33]).await.unwrap();
+    stream.write_all(&[&[1][..], &[0; 16]].concat()).await.unwrap();
     let first = parts.mesh.clone();
     let first = tokio::spawn(async move { ask(&first, node(2), LONG).await });
     sleep(Duration::from_millis(50)).await;

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use quorate_core::{
-    Config, Configuration, Entries, EntryRef, Index, LogId, NodeId, Payload, Write,
+    Config, Configuration, Entries, EntryRef, HardState, Index, LogId, NodeId, Payload, Seq, Write,
 };
 use quorate_driver::{
     Driver, InstallError, LogStore, MemoryStore, SerializeState, SnapshotId, SnapshotPolicy,
@@ -98,11 +98,24 @@ impl Lone {
 
     /// The same, with knobs of its own.
     async fn start_with(set: impl FnOnce(&mut Config)) -> Lone {
+        let lone = Lone::start_from(set, &[]);
+        let mut status = lone.node.watch_status();
+        let leads = status.wait_for(|status| status.leader.is_some() && status.applied > 0);
+        timeout(LONG, leads).await.expect("it leads").unwrap();
+        lone
+    }
+
+    /// On a store that holds this already.
+    fn start_from(set: impl FnOnce(&mut Config), held: &[Write]) -> Lone {
         let mut config = Config::new(NodeId::of(1), 1);
         set(&mut config);
         let clock = Clock::new();
         let mut inner = MemoryStore::new();
         let configuration = Arc::new(Configuration::new([NodeId::of(1)]));
+        if !held.is_empty() {
+            let _ = inner.open();
+            inner.write(held).unwrap();
+        }
         let persisted = inner.open().found_or_bootstrap(configuration);
         let driver = Driver::restore(config, persisted, clock.now());
         let (open, closed) = gate::channel();
@@ -120,9 +133,6 @@ impl Lone {
             clock,
         };
         let node = spawn(parts).unwrap();
-        let mut status = node.watch_status();
-        let leads = status.wait_for(|status| status.leader.is_some() && status.applied > 0);
-        timeout(LONG, leads).await.expect("it leads").unwrap();
         Lone { node, open, waiting }
     }
 
@@ -227,6 +237,53 @@ async fn a_leader_may_be_read_under_its_lease_until_it_stops() {
     timeout(LONG, node.stop()).await.expect("it stops");
     assert!(!node.may_read());
     assert!(!node.is_leader());
+}
+
+#[tokio::test]
+async fn a_node_that_another_one_outlives_in_its_group_is_not_alone() {
+    // The last voter of its log is not this node: it was removed, or is about to be.
+    let gone = Payload::Configuration(Arc::new(Configuration::new([NodeId::of(2)])));
+    let write = Write {
+        seq: Seq { incarnation: 1, number: 1 },
+        hard_state: HardState { term: 1, ..HardState::default() },
+        truncate_from: 1,
+        entries: Entries::from_payloads(LogId::new(1, 1), gone.into()).unwrap(),
+        snapshot: None,
+        discard_through: 0,
+    };
+    let lone = Lone::start_from(|_| {}, &[write]);
+    let status = lone.node.status();
+    assert!(!status.is_alone, "{status:?}");
+    assert_eq!(lone.node.membership().configuration.voters(), [NodeId::of(2)]);
+    lone.node.kill().await;
+}
+
+#[tokio::test]
+async fn a_node_that_was_about_to_be_added_is_no_member_for_certain() {
+    let after = |configurations: &[&[u64]]| {
+        let held = (1..).zip(configurations).map(|(index, voters)| {
+            let voters = voters.iter().map(|id| NodeId::of(*id));
+            let payload = Payload::Configuration(Arc::new(Configuration::new(voters)));
+            Write {
+                seq: Seq { incarnation: 1, number: index },
+                hard_state: HardState { term: 1, ..HardState::default() },
+                truncate_from: index,
+                entries: Entries::from_payloads(LogId::new(1, index), payload.into()).unwrap(),
+                snapshot: None,
+                discard_through: 0,
+            }
+        });
+        let lone = Lone::start_from(|_| {}, &held.collect::<Vec<_>>());
+        let joined = lone.node.membership().joined;
+        lone.node.abort();
+        joined
+    };
+    assert_eq!(after(&[&[2, 3]]), LogId::ZERO);
+    // The newest may be taken back.
+    assert_eq!(after(&[&[2, 3], &[1, 2, 3]]), LogId::ZERO);
+    assert_eq!(after(&[&[2, 3], &[1, 2, 3], &[2, 3]]), LogId::new(1, 2));
+    // Founders are members from the start.
+    assert_eq!(after(&[&[1, 2, 3]]), LogId::new(1, 1));
 }
 
 #[tokio::test]

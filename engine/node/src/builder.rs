@@ -13,7 +13,8 @@ use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 
 use crate::{
     Client, EmbeddedEngine, EngineConfig, MachineClient, Node, StartError, StorageEngine,
-    WalStorage, WireResponse,
+    WalStorage, WireResponse, addresses,
+    membership::Keeper,
     open::{Opened, open},
     route::{Carrier, Route},
     server::{Served, serve},
@@ -132,12 +133,10 @@ impl<M, S> NodeBuilder<M, S> {
     /// Checks what can be checked without touching anything.
     ///
     /// # Errors
-    /// [`StartError::Setting`], [`StartError::NoAddress`].
+    /// [`StartError::Setting`], [`StartError::NotAFounder`].
     pub fn build(self) -> Result<PreparedNode<M, S>, StartError> {
         let NodeBuilder { config, shutdown, storage, machine, net } = self;
-        if !config.peers.is_empty() && !config.peers.contains_key(&config.node) {
-            return Err(StartError::NoAddress { node: config.node });
-        }
+        addresses::check(&config)?;
         config.validate()?;
         config.core().validate()?;
         Ok(PreparedNode { config, shutdown, storage, machine, net })
@@ -163,11 +162,10 @@ impl<S: StorageEngine> PreparedNode<KeyValues, S> {
         let clock = Clock::new();
         let local = Local::new(clock, &self.config.labels(), self.config.watch_limit);
         let (quota, kept) = (self.config.quota_bytes, self.config.compact_after);
-        let members = Arc::new(self.config.addresses());
         let machine = local.machine();
         let make = {
             let local = local.clone();
-            |route| Client { route, local, members, session: None }
+            |route| Client { route, local, session: None }
         };
         let mut node = launch(self, machine, clock, make).await?;
         let handle = &node.client.route.node;
@@ -214,14 +212,28 @@ where
     C: Carrier<Response = M::Response>,
 {
     let PreparedNode { config, shutdown, storage, net, .. } = prepared;
-    let Opened { route, requests } = open(&config, storage, net, machine, clock).await?;
+    let opened = open(&config, storage, net, machine, clock).await?;
+    let Opened { route, requests, address } = opened;
     let client = client(route);
+    let (tell_removed, removed) = watch::channel(false);
+    let members = client.route().net.is_some().then(|| Keeper {
+        client: client.clone(),
+        address: config.address.clone(),
+        fall_back: address.map(|address| address.to_string()),
+        removed: tell_removed,
+        patience: config.election_timeout,
+    });
+    let members = members.map(|members| tokio::spawn(members.run()).abort_handle());
     let served = Served::new(config.forwarded_limit);
     let server =
         requests.map(|requests| tokio::spawn(serve(client.clone(), requests, served.clone())));
     let waiter = tokio::spawn(shutdown.wait).abort_handle();
-    let tasks: Vec<AbortHandle> =
-        server.map(|server| server.abort_handle()).into_iter().chain([waiter]).collect();
+    let tasks: Vec<AbortHandle> = server
+        .map(|server| server.abort_handle())
+        .into_iter()
+        .chain(members)
+        .chain([waiter])
+        .collect();
     let stopping = tokio::sync::Mutex::default();
-    Ok(Node { client, tasks, stopping, served, shutdown: shutdown.due })
+    Ok(Node { client, tasks, stopping, served, removed, shutdown: shutdown.due })
 }

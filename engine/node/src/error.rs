@@ -6,7 +6,7 @@ use quorate_core::{ConfigError, NodeId, RestoreError};
 use quorate_kv::{KvError, LeaseId, RequestError, Revision};
 use quorate_wal::WalError;
 
-use crate::SettingError;
+use crate::{MemberError, SettingError};
 
 /// Why an operation has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum EngineError {
     /// Surely not done: the state is not such that it can be.
     #[error(transparent)]
     Refused(KvError),
+    /// Surely not done: the members cannot be changed so, or not in time.
+    #[error(transparent)]
+    Members(#[from] MemberError),
     /// Surely not done, though it was tried until its time was up.
     #[error("not done: {reason}")]
     NotDone {
@@ -80,8 +83,11 @@ impl EngineError {
     /// have been done, or may be yet.
     pub fn is_surely_not_done(&self) -> bool {
         match self {
-            EngineError::Invalid(_) | EngineError::Refused(_) | EngineError::NotDone { .. } => true,
-            EngineError::CommandTooLong { .. } => true,
+            EngineError::Invalid(_)
+            | EngineError::Refused(_)
+            | EngineError::Members(_)
+            | EngineError::CommandTooLong { .. }
+            | EngineError::NotDone { .. } => true,
             // Watching does nothing.
             EngineError::WatchLost { .. } | EngineError::WatchEnded { .. } => true,
             EngineError::Unknown { .. }
@@ -142,21 +148,41 @@ pub enum StartError {
         /// The directory.
         dir: PathBuf,
     },
-    /// The log names other members than the configuration.
-    #[error("{}: the group was founded with members {founded:?}, not {given:?}", dir.display())]
-    Members {
-        /// The directory.
-        dir: PathBuf,
-        /// The members in the log.
-        founded: Vec<NodeId>,
-        /// The members in the configuration.
-        given: Vec<NodeId>,
-    },
-    /// This node is not among the peers.
-    #[error("node {node} has no address among the peers")]
+    /// The group has more than one member, or is to have, and this node listens nowhere.
+    #[error("node {node} has no address to listen on: set EngineConfig::listen")]
     NoAddress {
         /// The node.
         node: NodeId,
+    },
+    /// A node is to found a group that it is not in.
+    #[error(
+        "node {node} is not among the founding members {given:?}: name it; or start it with \
+        Join and add it to the group, or with Existing where it has a log"
+    )]
+    NotAFounder {
+        /// The node.
+        node: NodeId,
+        /// The members in the configuration.
+        given: Vec<NodeId>,
+    },
+    /// The node cannot be reached by that.
+    #[error("EngineConfig::address of node {node}: {source}")]
+    Address {
+        /// The node.
+        node: NodeId,
+        /// What it should be.
+        source: MemberError,
+    },
+    /// Nobody can connect to the address that this node listens on.
+    #[error(
+        "node {node} listens on {listen}, which is no address that others can connect to: set \
+        EngineConfig::address to where they reach it"
+    )]
+    NotReachable {
+        /// The node.
+        node: NodeId,
+        /// Where it listens.
+        listen: SocketAddr,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; use a free port, or stop what uses this one")]

@@ -19,6 +19,7 @@
 //! When `put` returns, the value is synced on the disks of a majority. Any node takes any request;
 //! a node that does not lead forwards it. An error says whether the operation surely did not happen.
 
+mod addresses;
 mod builder;
 mod client;
 mod config;
@@ -27,6 +28,7 @@ mod engine;
 mod error;
 mod forward;
 mod machine;
+mod membership;
 mod node;
 mod open;
 mod route;
@@ -40,14 +42,15 @@ pub use builder::{KeyValues, NodeBuilder, OwnMachine, PreparedNode};
 pub use client::{Client, HeldLease, Session};
 pub use config::{Conflict, EngineConfig, Knob, Place, SettingError, Start};
 pub use coordination::{
-    Answered, Consistency, Coordination, Held, Leaders, LeaseStatus, Member, Ranged, ReadOptions,
-    Swapped, TxnAnswer, WatchOptions,
+    Answered, Consistency, Coordination, Held, Leaders, LeaseStatus, Ranged, ReadOptions, Swapped,
+    TxnAnswer, WatchOptions,
 };
 pub use engine::EmbeddedEngine;
 pub use error::{EngineError, StartError};
 pub use machine::{MachineClient, WireResponse};
+pub use membership::{Member, MemberError, MemberRole, Membership, MembershipChanges, Standing};
 pub use node::Node;
-pub use quorate_core::NodeId;
+pub use quorate_core::{NodeId, Promotion};
 pub use quorate_kv::{
     Change, Compare, CompareOp, CompareTarget, DeleteRequest, KEY_LIMIT_BYTES, KeyRange, KeyValue,
     KvError, LeaseId, Operation, OperationResponse, PutLease, PutRequest, PutValue, RangeRequest,
@@ -67,7 +70,7 @@ pub use {quorate_core, quorate_driver};
 pub mod prelude {
     pub use crate::{
         Client, Consistency, Coordination, EmbeddedEngine, EngineConfig, EngineError, KeyRange,
-        NodeBuilder, NodeId, ReadOptions, SettingError, Start, StartError, WatchOptions,
+        NodeBuilder, NodeId, Promotion, ReadOptions, SettingError, Start, StartError, WatchOptions,
     };
 }
 
@@ -97,4 +100,6 @@ mod guides {
     struct Snapshots;
     #[doc = include_str!("../../../docs/migrating-from-d-engine.md")]
     struct Migrating;
+    #[doc = include_str!("../../../docs/membership.md")]
+    struct Membership;
 }

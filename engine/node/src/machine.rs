@@ -138,7 +138,11 @@ where
     async fn send(&self, command: Bytes, repeat: Repeat) -> Result<M::Response, EngineError> {
         match self.route.ask(self, &Ask::Write(command), repeat).await? {
             Answer::Written(response) => Ok(response),
-            Answer::Left(_) | Answer::NotDone(_) | Answer::Unknown(_) => {
+            Answer::Left(_)
+            | Answer::Changed(_)
+            | Answer::Members { .. }
+            | Answer::NotDone(_)
+            | Answer::Unknown(_) => {
                 Err(EngineError::Unknown { reason: "the answer is of another kind".to_owned() })
             }
         }
@@ -178,6 +182,7 @@ where
     async fn carry_out(&self, ask: Ask) -> Answer<M::Response> {
         match ask {
             Ask::Write(command) => self.route.propose(command).await,
+            Ask::Group(ask) => self.route.see_to(ask).await,
             Ask::KeepAlive(_) | Ask::TimeLeft(_) => {
                 Answer::NotDone("this group's state machine has no leases".to_owned())
             }

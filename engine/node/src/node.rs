@@ -6,7 +6,10 @@ use quorate_core::{NodeId, RoleKind};
 use quorate_tokio::{NodeStatus, SnapshotError};
 use tokio::{sync::watch, task::AbortHandle, time::timeout};
 
-use crate::{Consistency, EngineError, LeaderChanges, LeaderInfo, route::Carrier, server::Served};
+use crate::{
+    Consistency, EngineError, LeaderChanges, LeaderInfo, Membership, MembershipChanges,
+    route::Carrier, server::Served,
+};
 
 /// How long a node that stops waits for its last answers to leave.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,6 +29,8 @@ pub struct Node<C: Carrier> {
     pub(crate) tasks: Vec<AbortHandle>,
     pub(crate) stopping: tokio::sync::Mutex<()>,
     pub(crate) served: Served,
+    /// Whether the node is known to have been removed.
+    pub(crate) removed: watch::Receiver<bool>,
     /// Says when to stop; taken by whoever heeds it.
     pub(crate) shutdown: watch::Receiver<bool>,
 }
@@ -115,6 +120,20 @@ impl<C: Carrier> Node<C> {
     /// Follows who leads.
     pub fn leader_changes(&self) -> LeaderChanges {
         LeaderChanges::new(self.client.route().node.watch_status())
+    }
+
+    /// The members, as far as this node knows now. What was changed lately it may not know yet.
+    pub fn membership(&self) -> Membership {
+        let route = self.client.route();
+        let leader = route.node.status().leader;
+        Membership::new(&route.node.membership(), leader, route.id, *self.removed.borrow())
+    }
+
+    /// Follows who the members are, and whether this node is one.
+    pub fn watch_membership(&self) -> MembershipChanges {
+        let route = self.client.route();
+        let (members, status) = (route.node.watch_membership(), route.node.watch_status());
+        MembershipChanges::new(members, self.removed.clone(), status, route.id)
     }
 
     /// Hands the leadership to another member, or to the one that is best prepared; returns once this

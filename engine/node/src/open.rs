@@ -1,19 +1,16 @@
 //! Opening a node's parts, and putting them together.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, RwLock},
-};
+use std::sync::{Arc, RwLock};
 
-use quorate_core::{Configuration, NodeId, Persisted};
-use quorate_driver::{Driver, Found, Recorder, Recovered, StateMachine};
+use quorate_core::Persisted;
+use quorate_driver::{Driver, Recorder, Recovered, StateMachine};
 use quorate_tokio::{
     Clock, Incoming, Mesh, MeshOptions, Net, NetParts, NodeOptions, NodeParts, spawn_with,
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::sync::mpsc;
 
 use crate::{
-    EngineConfig, Start, StartError, StorageEngine, builder::NetChoice, route::Route,
+    EngineConfig, Start, StartError, StorageEngine, addresses, builder::NetChoice, route::Route,
     telemetry::RequestMetrics,
 };
 
@@ -22,6 +19,8 @@ pub(crate) struct Opened<R> {
     pub(crate) route: Route<R>,
     /// What the other members' engines ask; none where there are no others.
     pub(crate) requests: Option<mpsc::Receiver<Incoming>>,
+    /// Where the others reach this node's mesh, if it has one.
+    pub(crate) address: Option<Arc<str>>,
 }
 
 /// Opens everything, in an order in which whatever fails leaves nothing behind.
@@ -39,14 +38,19 @@ where
     let core = config.core();
     let net = listen(config, net).await?;
     let (store, recovered) = open_storage(config, storage).await?;
-    let persisted = persisted(config, recovered)?;
+    let net = listen_as_logged(config, net, &recovered).await?;
+    let address = match &net {
+        NetChoice::Mesh(Some(listener)) => Some(addresses::advertised(config, listener)?),
+        NetChoice::Mesh(None) | NetChoice::Own(_) => None,
+    };
+    let persisted = persisted(config, recovered, address.clone())?;
     let driver = match recorder(config)? {
         Some(recorder) => Driver::restore_recorded(core, persisted, clock.now(), recorder),
         None => Driver::restore(core, persisted, clock.now()),
     };
     let driver =
         driver.map_err(|source| StartError::Restore { dir: config.dir.clone(), source })?;
-    let NetParts { net, inbox, requests, snapshots } = connect(config, net);
+    let NetParts { net, inbox, requests, snapshots } = connect(config, net, &address);
     let requests = net.is_some().then_some(requests);
     let policy = config.snapshot_policy();
     let parts =
@@ -65,44 +69,46 @@ where
         id: config.node,
         net,
         timeout,
+        promotion: config.promotion,
         dir,
         metrics,
         command_limit: config.command_limit(),
     };
-    Ok(Opened { route, requests })
+    Ok(Opened { route, requests, address })
 }
 
 /// Has the address that the node listens on, before anything else is touched.
 async fn listen(config: &EngineConfig, net: NetChoice) -> Result<NetChoice, StartError> {
-    match (net, address(config)?) {
-        (NetChoice::Mesh(None), Some(address)) => {
-            let bound = TcpListener::bind(address).await;
-            let bound = bound.map_err(|source| StartError::Listen { address, source })?;
-            Ok(NetChoice::Mesh(Some(bound)))
-        }
-        (net, _) => Ok(net),
+    match net {
+        NetChoice::Mesh(None) => Ok(NetChoice::Mesh(addresses::listen(config).await?)),
+        NetChoice::Mesh(Some(_)) | NetChoice::Own(_) => Ok(net),
     }
 }
 
-fn connect(config: &EngineConfig, net: NetChoice) -> NetParts {
+/// Where the configuration says nothing, the log does.
+async fn listen_as_logged(
+    config: &EngineConfig,
+    net: NetChoice,
+    recovered: &Recovered,
+) -> Result<NetChoice, StartError> {
+    match net {
+        NetChoice::Mesh(None) => {
+            Ok(NetChoice::Mesh(addresses::listen_as_logged(config, recovered).await?))
+        }
+        NetChoice::Mesh(Some(_)) | NetChoice::Own(_) => Ok(net),
+    }
+}
+
+fn connect(config: &EngineConfig, net: NetChoice, address: &Option<Arc<str>>) -> NetParts {
+    let (group, node) = (config.group, config.node);
     match net {
         NetChoice::Mesh(None) => NetParts::alone(),
-        NetChoice::Mesh(Some(listener)) => Mesh::start(listener, mesh_options(config)).into(),
-        NetChoice::Own(transport) => NetParts::over(transport, config.node),
+        NetChoice::Mesh(Some(listener)) => {
+            let (address, peers) = (address.clone(), config.peers.clone());
+            Mesh::start(listener, MeshOptions { group, node, address, peers }).into()
+        }
+        NetChoice::Own(transport) => NetParts::over(transport, node),
     }
-}
-
-/// Where this node listens; none for a group of one.
-fn address(config: &EngineConfig) -> Result<Option<SocketAddr>, StartError> {
-    if config.peers.is_empty() {
-        return Ok(None);
-    }
-    let node = config.node;
-    config.peers.get(&node).copied().map(Some).ok_or(StartError::NoAddress { node })
-}
-
-fn mesh_options(config: &EngineConfig) -> MeshOptions {
-    MeshOptions { group: config.group, node: config.node, peers: config.peers.clone() }
 }
 
 async fn open_storage<S: StorageEngine>(
@@ -124,26 +130,24 @@ fn recorder(config: &EngineConfig) -> Result<Option<Recorder>, StartError> {
 }
 
 /// What to start from, where that is what was asked for.
-fn persisted(config: &EngineConfig, recovered: Recovered) -> Result<Persisted, StartError> {
+///
+/// Whom the configuration names counts for a group that is founded now. Where there is a log it says
+/// who the members are: they may have changed since. It may even leave this node out: a node that was
+/// added may not have got so far, and one that is on its way out may still be needed.
+fn persisted(
+    config: &EngineConfig,
+    recovered: Recovered,
+    address: Option<Arc<str>>,
+) -> Result<Persisted, StartError> {
     let dir = || config.dir.clone();
-    let given = config.members();
     match (&recovered.found, config.start) {
-        (Some(_), Start::New) => return Err(StartError::AlreadyUsed { dir: dir() }),
-        (None, Start::Existing) => return Err(StartError::Empty { dir: dir() }),
-        (Some(found), Start::Existing | Start::NewOrExisting) => {
-            let founded = founders(found);
-            if founded != given {
-                return Err(StartError::Members { dir: dir(), founded, given });
-            }
+        (Some(_), Start::New) => Err(StartError::AlreadyUsed { dir: dir() }),
+        (None, Start::Existing) => Err(StartError::Empty { dir: dir() }),
+        (_, Start::Join) => Ok(recovered.found_or_join()),
+        (Some(_), Start::Existing | Start::NewOrExisting) => Ok(recovered.loaded()),
+        (None, Start::New | Start::NewOrExisting) => {
+            let founding = addresses::founding(config, address)?;
+            Ok(recovered.found_or_bootstrap(Arc::new(founding)))
         }
-        (None, Start::New | Start::NewOrExisting) => {}
     }
-    Ok(recovered.found_or_bootstrap(Arc::new(Configuration::new(given))))
-}
-
-/// The voters in the newest configuration of a log, or of the snapshot that it begins with.
-fn founders(found: &Found) -> Vec<NodeId> {
-    let in_log = found.log.configurations().last().map(|(_, members)| members);
-    let in_snapshot = found.snapshot.as_ref().map(|snapshot| &snapshot.configuration);
-    in_log.or(in_snapshot).map(|newest| newest.voters().to_vec()).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use quorate_core::{Consistency as Confirm, NodeId};
+use quorate_core::{Consistency as Confirm, NodeId, Promotion};
 use quorate_tokio::{Net, NodeHandle, NodeStatus, ProposeError, RequestError};
 use tokio::sync::watch;
 use tracing::Instrument;
@@ -26,7 +26,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Why one attempt failed.
-enum Failure {
+pub(crate) enum Failure {
     /// Surely not done: another attempt is safe.
     NotDone(String),
     Unknown(String),
@@ -59,6 +59,8 @@ pub struct Route<R> {
     pub(crate) id: NodeId,
     pub(crate) net: Option<Net>,
     pub(crate) timeout: Duration,
+    /// How nodes that are added become voters, where it is not said.
+    pub(crate) promotion: Promotion,
     /// The directory of the node's log, to name it.
     pub(crate) dir: Arc<Path>,
     pub(crate) metrics: Arc<RequestMetrics>,
@@ -73,6 +75,7 @@ impl<R> Clone for Route<R> {
             id: self.id,
             net: self.net.clone(),
             timeout: self.timeout,
+            promotion: self.promotion,
             dir: self.dir.clone(),
             metrics: self.metrics.clone(),
             command_limit: self.command_limit,
@@ -84,6 +87,15 @@ impl<R> Route<R> {
     /// The same one with another time for each operation; more than a year is a year.
     pub(crate) fn with_timeout(&self, timeout: Duration) -> Route<R> {
         Route { timeout: timeout.min(TIMEOUT_MAX), ..self.clone() }
+    }
+
+    /// Why there is nobody to ask.
+    fn no_leader(&self) -> &'static str {
+        let known = self.node.membership();
+        if known.configuration.is_member(self.id) || (!known.is_unknown() && !known.is_committed) {
+            return "no leader is known";
+        }
+        "no leader is known, and this node is no member of the group: add it, or ask another one"
     }
 
     /// Why the node halted: most often its disk, so the directory is named.
@@ -120,7 +132,7 @@ impl<R> Route<R> {
     }
 
     /// Tries until it is done, or may be, or the time is up.
-    async fn retry<T, F>(
+    pub(crate) async fn retry<T, F>(
         &self,
         repeat: Repeat,
         attempt: impl Fn(NodeStatus, Duration) -> F,
@@ -177,7 +189,7 @@ impl<R: WireResponse> Route<R> {
         result
     }
 
-    async fn attempt(
+    pub(crate) async fn attempt(
         &self,
         own: &impl Carrier<Response = R>,
         ask: &Ask,
@@ -185,7 +197,7 @@ impl<R: WireResponse> Route<R> {
         left: Duration,
     ) -> Result<Answer<R>, Failure> {
         let answer = match seen.leader {
-            None => return Err(Failure::NotDone("no leader is known".to_owned())),
+            None => return Err(Failure::NotDone(self.no_leader().to_owned())),
             Some(leader) if leader == self.id => {
                 match tokio::time::timeout(left, own.carry_out(ask.clone())).await {
                     Ok(answer) => answer,
@@ -197,7 +209,9 @@ impl<R: WireResponse> Route<R> {
         match answer {
             Answer::NotDone(reason) => Err(Failure::NotDone(reason)),
             Answer::Unknown(reason) => Err(Failure::Unknown(reason)),
-            Answer::Written(_) | Answer::Left(_) => Ok(answer),
+            Answer::Written(_) | Answer::Left(_) | Answer::Changed(_) | Answer::Members { .. } => {
+                Ok(answer)
+            }
         }
     }
 

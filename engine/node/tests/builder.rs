@@ -11,9 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use quorate::{
-    Answering, Consistency, Coordination, EngineConfig, EngineError, Inbox, MachineClient, Node,
-    NodeBuilder, NodeId, Plug, Start, StartError, Switchboard, Transport, TransportError,
-    WireResponse,
+    Answering, Consistency, Coordination, EngineConfig, EngineError, Inbox, MachineClient,
+    MemberError, Node, NodeBuilder, NodeId, Plug, Promotion, Start, StartError, Switchboard,
+    Transport, TransportError, WireResponse,
 };
 use quorate_core::{EntryRef, Payload};
 use quorate_driver::{InstallError, MemoryStore, SerializeState, StateMachine};
@@ -318,6 +318,40 @@ async fn what_cannot_be_built_is_said_before_anything_is_touched() {
     assert!(matches!(error, StartError::Setting(_)), "{error}");
     let builder = NodeBuilder::new(EngineConfig::new(&at), never()).members([NodeId::of(2)]);
     let error = builder.build().err().unwrap();
-    assert!(matches!(error, StartError::NoAddress { .. }), "{error}");
+    assert!(matches!(error, StartError::NotAFounder { .. }), "{error}");
     assert!(!at.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_over_a_transport_of_ones_own_grows_and_replaces_its_dead() {
+    let dir = tempfile::tempdir().unwrap();
+    let board = Switchboard::new();
+    let mut nodes = three(dir.path(), &board).await;
+    let client = nodes[0].client();
+    client.propose(add(1)).await.unwrap();
+    let joining = |id: u64| {
+        let node = NodeId::of(id);
+        let config = EngineConfig { start: Start::Join, ..config(dir.path(), node) };
+        let builder = NodeBuilder::new(config, never()).state_machine(Sum::default());
+        builder.transport(board.plug(node)).build().unwrap().start()
+    };
+    // What an address means is the transport's business; it is kept, and that is all.
+    let unknown = client.with_timeout(Duration::from_secs(1));
+    let error = unknown.member_add(NodeId::of(4), "shelf 4", None).await.unwrap_err();
+    assert!(matches!(error, EngineError::Members(MemberError::Unreachable { .. })), "{error}");
+    let four = joining(4).await.unwrap();
+    client.member_add(NodeId::of(4), "shelf 4", Promotion::OnDemand).await.unwrap();
+    client.member_promote(NodeId::of(4)).await.unwrap();
+    assert_eq!(four.membership().members[3].address.as_deref(), Some("shelf 4"));
+    assert_eq!(four.client().propose(add(2)).await, Ok(Added::Sum(3)));
+    let dead = nodes.remove(2);
+    dead.kill().await;
+    let five = joining(5).await.unwrap();
+    client.member_replace(NodeId::of(3), NodeId::of(5), "shelf 5").await.unwrap();
+    let members = five.client().members().await.unwrap();
+    assert_eq!(members.iter().map(|one| one.node.get()).collect::<Vec<_>>(), [1, 2, 4, 5]);
+    assert_eq!(five.client().propose(add(3)).await, Ok(Added::Sum(6)));
+    for node in nodes.into_iter().chain([four, five]) {
+        node.stop().await.unwrap();
+    }
 }

@@ -225,7 +225,7 @@ async fn what_is_dropped_and_refused_is_counted_by_reason() {
     let of = |scrape: &Scrape| scrape.of(group, one);
 
     // The other node is none of ours: it says what none says.
-    let parts = Mesh::start(others, MeshOptions { group, node: two, peers });
+    let parts = Mesh::start(others, MeshOptions { group, node: two, address: None, peers });
     let reasons = ["malformed", "term_leap"];
     let senseless = || {
         for term in [0, 1 << 50] {

@@ -7,7 +7,7 @@ fn runs(program: &str, says: &str) {
     let (said, errors) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{errors}");
-    assert_eq!(said.trim_end(), says);
+    assert_eq!(said.lines().last(), Some(says), "{said}");
 }
 
 #[test]
@@ -29,4 +29,10 @@ fn the_leader_election() {
 #[test]
 fn the_service_discovery() {
     runs(env!("CARGO_BIN_EXE_service-discovery"), "service-discovery: ok: both came and went");
+}
+
+#[test]
+fn the_growing_cluster() {
+    let says = "growing-cluster: ok: from one node to three, one replaced, nothing lost";
+    runs(env!("CARGO_BIN_EXE_growing-cluster"), says);
 }

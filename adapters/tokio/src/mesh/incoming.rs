@@ -21,7 +21,7 @@ use tracing::{Instrument, debug, warn};
 
 use super::{
     Ends, FETCH, FRAME_LIMIT, Incoming, Mesh, OFFER, RAFT, REQUEST, RESPONSE, Responder,
-    greeting::{GREETING_BYTES, Greeting, WELCOME},
+    greeting::{GREETING_BYTES, Greeting, Refusal, read_address, welcome},
     read_fetch, read_offer,
 };
 
@@ -32,6 +32,8 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const STRANGERS_LIMIT: usize = 64;
 /// Connections of members that may be open at once; a connection more is refused.
 const CONNECTION_LIMIT: usize = 256;
+/// The same, of nodes of the group that are no members as far as this one knows.
+const GUESTS_LIMIT: usize = 64;
 /// What is read at once. Bytes.
 const READ_BYTES: usize = 256 * 1024;
 
@@ -62,6 +64,7 @@ struct Door {
     ends: Ends,
     strangers: Arc<Mutex<Strangers>>,
     places: Arc<Semaphore>,
+    guest_places: Arc<Semaphore>,
 }
 
 impl Door {
@@ -72,7 +75,8 @@ impl Door {
 
 pub(super) async fn listen(mesh: Mesh, listener: TcpListener, ends: Ends) {
     let places = Arc::new(Semaphore::new(CONNECTION_LIMIT));
-    let door = Door { mesh, ends, strangers: Arc::default(), places };
+    let guest_places = Arc::new(Semaphore::new(GUESTS_LIMIT));
+    let door = Door { mesh, ends, strangers: Arc::default(), places, guest_places };
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
@@ -102,13 +106,16 @@ pub(super) async fn listen(mesh: Mesh, listener: TcpListener, ends: Ends) {
 }
 
 async fn serve(door: &Door, mut stream: TcpStream, number: u64) -> std::io::Result<()> {
-    let Door { mesh, ends, places, .. } = door;
+    let Door { mesh, ends, .. } = door;
     stream.set_nodelay(true)?;
     let greeted = greet(mesh, &mut stream).await;
     door.strangers().waiting.remove(&number);
     let from = greeted?;
+    let is_member = mesh.peers().is_member(from);
+    let places = if is_member { &door.places } else { &door.guest_places };
     let Ok(_place) = places.clone().try_acquire_owned() else {
-        return refuse(mesh, from, "too many connections of members are open");
+        let who = if is_member { "members" } else { "nodes that are no members" };
+        return refuse(mesh, from, &format!("too many connections of {who} are open"));
     };
     let mut buffer = BytesMut::new();
     loop {
@@ -132,28 +139,43 @@ async fn serve(door: &Door, mut stream: TcpStream, number: u64) -> std::io::Resu
     }
 }
 
-/// Finds out who is there.
+/// Finds out who is there, and where it can be reached.
 async fn greet(mesh: &Mesh, stream: &mut TcpStream) -> std::io::Result<NodeId> {
-    let mut bytes = [0; GREETING_BYTES];
-    let read = timeout(GREETING_TIMEOUT, stream.read_exact(&mut bytes)).await;
+    let read = timeout(GREETING_TIMEOUT, read_greeting(mesh, stream)).await;
     let read = read.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-    if let Err(error) = read {
-        mesh.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
-        return Err(error);
-    }
-    let options = &mesh.shared.options;
-    let is_member = |node| mesh.shared.links.contains_key(&node);
-    match Greeting::accept(&bytes, options.group, options.node, is_member) {
-        Ok(sender) => {
-            stream.write_u8(WELCOME).await?;
+    let refused = || mesh.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+    match read {
+        Ok(Ok((sender, address))) => {
+            stream.write_all(&welcome(mesh.joined())).await?;
+            if let Some(address) = address {
+                mesh.greeted(sender, address);
+            }
             Ok(sender)
         }
-        Err(refusal) => {
-            mesh.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+        Ok(Err(refusal)) => {
+            refused();
             warn!(peer = ?stream.peer_addr().ok(), %refusal, "refused a connection");
             stream.write_u8(refusal as u8).await?;
             Err(std::io::ErrorKind::ConnectionRefused.into())
         }
+        Err(error) => {
+            refused();
+            Err(error)
+        }
+    }
+}
+
+async fn read_greeting(
+    mesh: &Mesh,
+    stream: &mut TcpStream,
+) -> std::io::Result<Result<(NodeId, Option<Arc<str>>), Refusal>> {
+    let mut bytes = [0; GREETING_BYTES];
+    stream.read_exact(&mut bytes).await?;
+    let options = &mesh.shared.options;
+    // Judged before more is read: other versions send no more.
+    match Greeting::accept(&bytes, options.group, options.node) {
+        Ok(sender) => Ok(Ok((sender, read_address(stream).await?))),
+        Err(refusal) => Ok(Err(refusal)),
     }
 }
 

@@ -1,13 +1,19 @@
 //! The mesh: one connection to each peer, one from each.
 //!
-//! A connection carries frames one way. It starts with a greeting that names protocol, group, sender
-//! and receiver; the receiver answers with one byte. Raft messages may be lost: when a peer's queue
-//! is full, or the connection breaks, they are. Requests and responses are the engine's; a request
-//! that was surely not sent is told from one whose answer did not come.
+//! A connection carries frames one way. It starts with a greeting that names protocol, group, sender,
+//! receiver and the sender's address; the receiver answers whether it listens. Raft messages may be
+//! lost: when a peer's queue is full, or the connection breaks, they are. Requests and responses are
+//! the engine's; a request that was surely not sent is told from one whose answer did not come.
+//!
+//! Peers come and go while it runs: they are the members of the configuration in force
+//! ([`Mesh::set_members`]), and who of the group has greeted lately. That is remembered in memory
+//! alone, within bounds.
 
 mod greeting;
 mod incoming;
+mod links;
 mod outgoing;
+mod peers;
 mod seen;
 mod snapshots;
 
@@ -15,13 +21,17 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::{BufMut, Bytes};
+pub use greeting::Refusal as GreetingRefusal;
+use links::Line;
+pub use outgoing::ConnectError;
+use peers::Peers;
 use quorate_codec::{encode_frame, encode_message};
 use quorate_core::{Message, NodeId};
 pub(crate) use seen::LinkSeen;
@@ -30,14 +40,15 @@ pub(crate) use snapshots::{Fetch, Said, put_fetch, put_offer, read_fetch, read_o
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 use tracing::{Instrument, info_span};
 
 use crate::NetParts;
 
-/// The version of the mesh's frames; another one is refused. Version 2 forwarded single keys.
-pub const WIRE_PROTOCOL: u32 = 3;
+/// The version of the mesh's frames; another one is refused. Version 2 forwarded single keys, and in
+/// version 3 nobody said where it can be reached.
+pub const WIRE_PROTOCOL: u32 = 4;
 
 /// Frames that may wait for a peer.
 const PEER_QUEUE: usize = 8 * 1024;
@@ -68,7 +79,11 @@ pub struct MeshOptions {
     pub group: u64,
     /// This node.
     pub node: NodeId,
-    /// The others.
+    /// Where the others reach this node, `host:port`; it is told to whom it connects. None where it
+    /// must be known to them otherwise.
+    pub address: Option<Arc<str>>,
+    /// The others, where no configuration says where they are: while there is none, and for members
+    /// without an address.
     pub peers: BTreeMap<NodeId, SocketAddr>,
 }
 
@@ -151,11 +166,16 @@ pub struct Mesh {
 #[derive(Debug)]
 struct Shared {
     options: MeshOptions,
-    links: BTreeMap<NodeId, Link>,
+    peers: Mutex<Peers>,
+    /// Changed with `peers` locked.
+    links: RwLock<BTreeMap<NodeId, Line>>,
+    /// Where the configuration stands by which this node is a member: term and index.
+    joined: [AtomicU64; 2],
     next_request: AtomicU64,
     waiting: Mutex<HashMap<u64, Waiting>>,
     counters: MeshCounters,
-    tasks: Mutex<JoinSet<()>>,
+    /// None once it is closed.
+    tasks: Mutex<Option<JoinSet<()>>>,
 }
 
 /// The way to one peer.
@@ -207,32 +227,29 @@ pub struct MeshParts {
 impl Mesh {
     /// Starts to listen and to connect.
     pub fn start(listener: TcpListener, options: MeshOptions) -> MeshParts {
-        let mut links = BTreeMap::new();
-        let mut outgoing = Vec::new();
-        for (peer, address) in options.peers.iter().filter(|(peer, _)| **peer != options.node) {
-            let (sender, frames) = mpsc::channel(PEER_QUEUE);
-            links.insert(
-                *peer,
-                Link { frames: sender, is_up: AtomicBool::new(false), traffic: Default::default() },
-            );
-            outgoing.push((*peer, *address, frames));
-        }
+        let given = options.peers.iter();
+        let given = given.map(|(peer, address)| (*peer, Arc::from(address.to_string()))).collect();
         let shared = Shared {
+            peers: Mutex::new(Peers::new(options.node, given)),
             options,
-            links,
+            links: RwLock::default(),
+            joined: [AtomicU64::new(0), AtomicU64::new(0)],
             next_request: AtomicU64::new(1),
             waiting: Mutex::default(),
             counters: MeshCounters::default(),
-            tasks: Mutex::default(),
+            tasks: Mutex::new(Some(JoinSet::new())),
         };
         let mesh = Mesh { shared: Arc::new(shared) };
         let (ends, received) = Ends::new();
-        for (peer, address, frames) in outgoing {
-            mesh.run(outgoing::run(mesh.clone(), peer, address, frames));
-        }
+        mesh.rewire(&mesh.peers());
         mesh.run(incoming::listen(mesh.clone(), listener, ends));
         let NetParts { inbox, requests, snapshots, .. } = received;
         MeshParts { mesh, inbox, requests, snapshots }
+    }
+
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.shared.options.node
     }
 
     /// What was dropped so far.
@@ -286,11 +303,12 @@ impl Mesh {
 
     /// Returns once what waits for peers that are connected has been given to their connections.
     pub async fn flush(&self) {
-        let waits = |link: &Link| {
+        let waits = |line: &Line| {
+            let link = &line.link;
             link.is_up.load(Ordering::Relaxed)
                 && link.frames.capacity() < link.frames.max_capacity()
         };
-        while self.shared.links.values().any(waits) {
+        while self.links().values().any(waits) {
             tokio::time::sleep(FLUSH_INTERVAL).await;
         }
         // The last of it is being written.
@@ -299,17 +317,16 @@ impl Mesh {
 
     /// Ends all connections at once, and frees the address.
     pub async fn close(&self) {
-        let mut tasks = match self.shared.tasks.lock() {
-            Ok(mut tasks) => std::mem::take(&mut *tasks),
-            Err(poisoned) => std::mem::take(&mut *poisoned.into_inner()),
-        };
-        tasks.shutdown().await;
+        let tasks = self.tasks().take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
         self.lock_waiting().clear();
     }
 
     /// As [`Mesh::close`], without waiting.
     pub fn close_now(&self) {
-        if let Ok(mut tasks) = self.shared.tasks.lock() {
+        if let Some(tasks) = self.tasks().as_mut() {
             tasks.abort_all();
         }
         self.lock_waiting().clear();
@@ -320,18 +337,27 @@ impl Mesh {
         greeting::Greeting { group, sender: node, receiver }
     }
 
-    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+    fn tasks(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
+        self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
         let MeshOptions { group, node, .. } = self.shared.options;
-        if let Ok(mut tasks) = self.shared.tasks.lock() {
-            tasks.spawn(task.instrument(info_span!("mesh", group, %node)));
-        }
+        let mut tasks = self.tasks();
+        let tasks = tasks.as_mut()?;
+        while tasks.try_join_next().is_some() {}
+        Some(tasks.spawn(task.instrument(info_span!("mesh", group, %node))))
     }
 
     fn send_request(&self, to: NodeId, kind: u8, id: u64, body: &[u8]) -> Result<(), RequestError> {
-        let link = self.shared.links.get(&to).filter(|link| link.is_up.load(Ordering::Relaxed));
-        let link = link.ok_or(RequestError::NotSent(to))?;
-        if link.frames.capacity() <= PEER_QUEUE - OWN_REQUESTS {
-            return Err(RequestError::QueueFull(to));
+        {
+            let links = self.links();
+            let link = links.get(&to).map(|line| &line.link);
+            let link = link.filter(|link| link.is_up.load(Ordering::Relaxed));
+            let link = link.ok_or(RequestError::NotSent(to))?;
+            if link.frames.capacity() <= PEER_QUEUE - OWN_REQUESTS {
+                return Err(RequestError::QueueFull(to));
+            }
         }
         if self.send_frame(to, kind, id, body) { Ok(()) } else { Err(RequestError::NotSent(to)) }
     }
@@ -347,28 +373,25 @@ impl Mesh {
     }
 
     fn queue(&self, to: NodeId, frame: Bytes) -> Result<(), ()> {
-        let link = self.shared.links.get(&to).filter(|link| link.is_up.load(Ordering::Relaxed));
+        let links = self.links();
+        let link = links.get(&to).map(|line| &line.link);
+        let link = link.filter(|link| link.is_up.load(Ordering::Relaxed));
         link.ok_or(())?.frames.try_send(frame).map_err(drop)
     }
 
     /// A connection to `peer` stands, or has ended: then no answer comes to what was asked over it.
-    fn set_up(&self, peer: NodeId, is_up: bool) {
-        if let Some(link) = self.shared.links.get(&peer) {
-            link.is_up.store(is_up, Ordering::Relaxed);
-            if is_up {
-                link.note_connect();
-            }
+    fn set_up(&self, peer: NodeId, link: &Link, is_up: bool) {
+        link.is_up.store(is_up, Ordering::Relaxed);
+        if is_up {
+            link.note_connect();
         }
         if !is_up {
             self.lock_waiting().retain(|_, waiting| waiting.from != peer);
         }
     }
 
-    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
-        match self.shared.waiting.lock() {
-            Ok(waiting) => waiting,
-            Err(poisoned) => poisoned.into_inner(),
-        }
+    fn lock_waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

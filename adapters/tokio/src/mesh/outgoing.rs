@@ -1,70 +1,145 @@
-//! The connection to one peer: greeting, frames, and again when it breaks.
+//! The connection to one peer: greeting, frames, and again when it breaks, at any of its addresses.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use quorate_core::NodeId;
+use quorate_core::{LogId, NodeId};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
 use super::{
-    Mesh,
-    greeting::{Greeting, WELCOME},
+    Link, Mesh,
+    greeting::{Greeting, Refusal, WELCOME, WELCOME_BYTES, read_welcome},
 };
 
 const BACK_OFF_MIN: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// After so many rounds through all its addresses in vain, a node that is no member is forgotten.
+const ROUNDS_LIMIT: u32 = 16;
 /// What is written at once. Bytes.
 const WRITE_BYTES: usize = 256 * 1024;
 
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody answers there.
+    #[error("nobody answers at {address}: {source}")]
+    Unreachable {
+        /// Where.
+        address: Arc<str>,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Somebody answers, and does not want to.
+    #[error("node {sender} was refused at {address}: {refusal}")]
+    Refused {
+        /// Where.
+        address: Arc<str>,
+        /// Who.
+        sender: NodeId,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Runs until the link is taken away.
 pub(super) async fn run(
     mesh: Mesh,
     peer: NodeId,
-    address: SocketAddr,
+    link: Arc<Link>,
     mut frames: mpsc::Receiver<Bytes>,
+    mut places: watch::Receiver<Vec<Arc<str>>>,
 ) {
     let greeting = mesh.greeting(peer);
-    let mut back_off = BACK_OFF_MIN;
+    let (mut back_off, mut rounds, mut turn) = (BACK_OFF_MIN, 0, 0);
     loop {
-        match timeout(CONNECT_TIMEOUT, connect(greeting, address)).await {
-            Ok(Ok(stream)) => {
+        let known = places.borrow_and_update().clone();
+        let Some(address) = known.get(turn).or(known.first()) else {
+            // A member whose address nobody knows yet.
+            if places.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        let reached = connect(&mesh, greeting, address).await;
+        let is_reached = reached.is_ok();
+        match reached {
+            Ok((stream, _)) => {
                 info!(peer = %greeting.receiver, %address, "peer connected");
-                back_off = BACK_OFF_MIN;
-                mesh.set_up(peer, true);
+                (back_off, rounds) = (BACK_OFF_MIN, 0);
+                mesh.set_up(peer, &link, true);
                 let ended = pump(&mesh, peer, stream, &mut frames).await;
-                mesh.set_up(peer, false);
+                mesh.set_up(peer, &link, false);
                 // What is left has nobody to go to any more.
                 while frames.try_recv().is_ok() {}
                 let Err(error) = ended else { return };
                 warn!(peer = %greeting.receiver, %address, %error, "peer lost");
             }
-            Ok(Err(error)) => debug!(peer = %greeting.receiver, %error, "not connected"),
-            Err(_) => debug!(peer = %greeting.receiver, "not connected in time"),
+            Err(error @ ConnectError::Refused { .. }) => {
+                warn!(peer = %greeting.receiver, %error, "not connected");
+            }
+            Err(error @ ConnectError::Unreachable { .. }) => {
+                debug!(peer = %greeting.receiver, %error, "not connected");
+            }
+        }
+        if !is_reached && turn + 1 < known.len() {
+            // The next address may be right: that is not waited for.
+            turn += 1;
+            continue;
+        }
+        turn = 0;
+        rounds += u32::from(!is_reached);
+        if rounds >= ROUNDS_LIMIT {
+            mesh.forget(peer);
         }
         // Two nodes that wait for each other should not wait in step.
-        let jitter = u64::from(address.port()) * greeting.sender.get() % 16;
-        sleep(back_off + Duration::from_millis(jitter)).await;
+        let jitter = greeting.sender.get().wrapping_mul(5).wrapping_add(peer.get()) % 16;
+        tokio::select! {
+            () = sleep(back_off + Duration::from_millis(jitter)) => {}
+            changed = places.changed() => if changed.is_err() { return },
+        }
         back_off = (back_off * 2).min(BACK_OFF_MAX);
     }
 }
 
-async fn connect(greeting: Greeting, address: SocketAddr) -> std::io::Result<TcpStream> {
+/// Connects and greets; answers also with where the configuration stands by which the peer is a member.
+pub(super) async fn connect(
+    mesh: &Mesh,
+    greeting: Greeting,
+    address: &Arc<str>,
+) -> Result<(TcpStream, LogId), ConnectError> {
+    let own = mesh.shared.options.address.as_deref();
+    let greeted = timeout(CONNECT_TIMEOUT, greet(greeting, address, own)).await;
+    let greeted = greeted.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    let unreachable = |source| ConnectError::Unreachable { address: address.clone(), source };
+    let refused = |refusal| {
+        let sender = greeting.sender;
+        ConnectError::Refused { address: address.clone(), sender, refusal }
+    };
+    greeted.map_err(unreachable)?.map_err(refused)
+}
+
+async fn greet(
+    greeting: Greeting,
+    address: &str,
+    own: Option<&str>,
+) -> std::io::Result<Result<(TcpStream, LogId), Refusal>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    stream.write_all(&greeting.encode()).await?;
+    stream.write_all(&greeting.encode(own)).await?;
     let answer = stream.read_u8().await?;
     if answer != WELCOME {
-        warn!(peer = %greeting.receiver, %address, answer, "refused by the peer: another group, \
-            another node at this address, or another version");
-        return Err(std::io::ErrorKind::ConnectionRefused.into());
+        return Ok(Err(Refusal::of(answer)));
     }
-    Ok(stream)
+    let mut welcome = [0; WELCOME_BYTES];
+    stream.read_exact(&mut welcome).await?;
+    Ok(Ok((stream, read_welcome(&welcome))))
 }
 
 /// Writes frames, as many at once as wait. Ends well when the mesh closes.

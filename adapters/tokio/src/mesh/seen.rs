@@ -52,18 +52,18 @@ impl Link {
 impl Mesh {
     /// Looks at each peer.
     pub(crate) fn look(&self, mut look: impl FnMut(NodeId, LinkSeen)) {
-        self.shared.links.iter().for_each(|(peer, link)| look(*peer, link.seen()));
+        self.links().iter().for_each(|(peer, line)| look(*peer, line.link.seen()));
     }
 
     pub(super) fn note_sent(&self, peer: NodeId, bytes: usize) {
-        if let Some(link) = self.shared.links.get(&peer) {
-            link.traffic.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if let Some(line) = self.links().get(&peer) {
+            line.link.traffic.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         }
     }
 
     pub(super) fn note_received(&self, peer: NodeId, bytes: usize) {
-        if let Some(link) = self.shared.links.get(&peer) {
-            link.traffic.received_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if let Some(line) = self.links().get(&peer) {
+            line.link.traffic.received_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         }
     }
 }

@@ -36,6 +36,7 @@ impl Carrier for Client {
             Ask::Write(command) => self.route.propose(command).await,
             Ask::KeepAlive(lease) => self.keep_alive_here(lease).await,
             Ask::TimeLeft(lease) => self.time_left_here(lease).await,
+            Ask::Group(ask) => self.route.see_to(ask).await,
         }
     }
 }

@@ -6,10 +6,10 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use quorate_core::NodeId;
+use quorate_core::{NodeId, Promotion};
 use quorate_kv::{
     Command, KeyRange, KeyValue, KvError, LeaseId, Outcome, RangeRequest, Response, Revision, Txn,
     WatchRequest,
@@ -21,6 +21,7 @@ use crate::{
     Consistency, Coordination, EngineError, LeaseStatus, Member, Ranged, TxnAnswer, WatchOptions,
     Watcher,
     coordination::Answered,
+    membership::Wish,
     route::{Repeat, Route},
     service::Local,
     watch::LocalWatch,
@@ -31,7 +32,6 @@ use crate::{
 pub struct Client {
     pub(crate) route: Route<Response>,
     pub(crate) local: Local,
-    pub(crate) members: Arc<BTreeMap<NodeId, Option<SocketAddr>>>,
     /// The session in which transactions are carried out, if any.
     pub(crate) session: Option<Arc<Numbers>>,
 }
@@ -179,17 +179,53 @@ impl Coordination for Client {
     }
 
     async fn members(&self) -> Answered<Vec<Member>> {
-        let leader = self.route.node.status().leader;
-        let member = |(&node, &address): (&NodeId, &Option<SocketAddr>)| Member {
-            node,
-            address,
-            is_leader: leader == Some(node),
-        };
-        Ok(self.members.iter().map(member).collect())
+        self.route.members().await
+    }
+
+    fn member_add(
+        &self,
+        node: NodeId,
+        address: impl Into<String>,
+        promotion: impl Into<Option<Promotion>>,
+    ) -> impl Future<Output = Answered<()>> + Send {
+        self.wish(Wish::Add { node, address: address.into(), promotion: promotion.into() })
+    }
+
+    async fn member_promote(&self, node: NodeId) -> Answered<()> {
+        self.wish(Wish::Promote { node }).await
+    }
+
+    async fn member_remove(&self, node: NodeId) -> Answered<()> {
+        self.wish(Wish::Remove { node }).await
+    }
+
+    fn member_update(
+        &self,
+        node: NodeId,
+        address: impl Into<String>,
+    ) -> impl Future<Output = Answered<()>> + Send {
+        self.wish(Wish::Update { node, address: address.into() })
+    }
+
+    fn member_replace(
+        &self,
+        old: NodeId,
+        node: NodeId,
+        address: impl Into<String>,
+    ) -> impl Future<Output = Answered<()>> + Send {
+        self.route.replace(self, old, node, address.into())
+    }
+
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> Answered<()> {
+        self.route.wish_leader(self, to).await
     }
 }
 
 impl Client {
+    async fn wish(&self, wish: Wish) -> Answered<()> {
+        self.route.wish(self, wish).await
+    }
+
     async fn get_one(&self, key: Bytes, consistency: Consistency) -> Answered<Option<KeyValue>> {
         RangeRequest::new(KeyRange::Key(key.clone())).validate()?;
         self.route.confirm(consistency).await?;

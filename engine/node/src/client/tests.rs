@@ -1,9 +1,9 @@
 //! A client on a handle whose node is played by the test.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
-use quorate_core::{EntryRef, LogId, NodeId, Payload, RoleKind};
+use quorate_core::{EntryRef, LogId, NodeId, Payload, Promotion, RoleKind};
 use quorate_driver::StateMachine;
 use quorate_kv::{Command, LeaseId};
 use quorate_tokio::{Clock, Labels, NodeHandle, NodeStatus, ReadError, Scripted};
@@ -40,12 +40,12 @@ fn client(node: NodeHandle<Response>) -> Client {
             id: NodeId::of(1),
             net: None,
             timeout: LONG,
+            promotion: Promotion::OnDemand,
             dir: Path::new("nowhere").into(),
             metrics: Arc::new(RequestMetrics::new(&LABELS)),
             command_limit: u64::MAX,
         },
         local: Local::new(Clock::new(), &LABELS, 8),
-        members: Arc::default(),
         session: None,
     }
 }

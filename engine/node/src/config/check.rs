@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Conflict, SettingError,
+    Conflict, SettingError, Start,
     kind::{quoted, time},
     knobs::KNOBS,
     load::Layers,
@@ -47,7 +47,8 @@ fn times(layers: &Layers) -> Result<(), SettingError> {
 fn members(layers: &Layers) -> Result<(), SettingError> {
     let config = &layers.config;
     let node = ("node", config.node.to_string());
-    if !config.peers.is_empty() && !config.peers.contains_key(&config.node) {
+    let founds = matches!(config.start, Start::New | Start::NewOrExisting);
+    if founds && !config.peers.is_empty() && !config.peers.contains_key(&config.node) {
         let names: Vec<String> = config.peers.keys().map(ToString::to_string).collect();
         return Err(conflict(layers, node, "one of the peers", ("peers", names.join(", "))));
     }

@@ -188,10 +188,11 @@ impl Kind for Node {
 pub(crate) struct Storage;
 
 impl Storage {
-    const WORDS: [(&str, Start); 3] = [
+    const WORDS: [(&str, Start); 4] = [
         ("new", Start::New),
         ("existing", Start::Existing),
         ("new-or-existing", Start::NewOrExisting),
+        ("join", Start::Join),
     ];
 }
 

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use quorate_core::{Config, NodeId};
+use quorate_core::{Config, NodeId, Promotion};
 use quorate_kv::QUOTA_DEFAULT_BYTES;
 use quorate_wal::WalOptions;
 
 use super::{
     Start,
+    group::{Listen, Promoted, Reached},
     kind::{Count, Directory, File, Flag, Kind, Members, Node, Size, Storage, Time},
     knob::{Knob, knobs, set},
 };
@@ -30,8 +31,18 @@ knobs! {
         node: NodeId = NodeId::of(1), Node;
         /// The group's name: nodes and directories of other groups are refused.
         group: u64 = 1, Count(0..=u64::MAX);
-        /// All members, this one included, with their addresses. Empty for a group of one.
+        /// The founding members, this one included, with their addresses; the same on each. Empty for a
+        /// group of one. Once a group is founded its log says who the members are and where.
         peers: BTreeMap<NodeId, SocketAddr> = BTreeMap::new(), Members;
+        /// Where the node listens for the others. Without it: its address among `peers`, or the one that
+        /// its log has. A group of one that listens can grow.
+        listen: Option<SocketAddr> = None, Listen;
+        /// Where the others reach the node, `host:port`, at most 255 bytes; the group is told when it is
+        /// another one than it knows. Without it: where it listens.
+        address: Option<String> = None, Reached;
+        /// How a node that is added becomes a voter where it is not said: when somebody asks, or once so
+        /// few committed entries are missing in its log.
+        promotion: Promotion = Promotion::WhenCaughtUp { max_lag: 100 }, Promoted;
         /// Whether the storage should be new. A voter whose disk was lost must not vote again under its old
         /// name: `existing` refuses storage that is empty, `new` storage that is used.
         start: Start = Start::NewOrExisting, Storage;

@@ -3,6 +3,7 @@
 
 mod check;
 mod error;
+mod group;
 mod kind;
 mod knob;
 mod knobs;
@@ -12,8 +13,6 @@ mod page;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,6 +39,11 @@ pub enum Start {
     /// Founds the group where the storage is new, goes on where it is used. Do not use it for a node
     /// whose disk was replaced: give that one a new name.
     NewOrExisting,
+    /// Waits, empty and passive, until a running group adds it
+    /// ([`Coordination::member_add`](crate::Coordination::member_add)), where the storage is new;
+    /// goes on where it is used. It needs no more than its name, its group and
+    /// [`EngineConfig::listen`]. Its name must be one that no member ever had.
+    Join,
 }
 
 impl EngineConfig {
@@ -128,14 +132,6 @@ impl EngineConfig {
     /// The members' names.
     pub(crate) fn members(&self) -> Vec<NodeId> {
         if self.peers.is_empty() { vec![self.node] } else { self.peers.keys().copied().collect() }
-    }
-
-    /// The members, with their addresses.
-    pub(crate) fn addresses(&self) -> BTreeMap<NodeId, Option<SocketAddr>> {
-        if self.peers.is_empty() {
-            return BTreeMap::from([(self.node, None)]);
-        }
-        self.peers.iter().map(|(&node, &address)| (node, Some(address))).collect()
     }
 
     pub(crate) fn snapshot_policy(&self) -> SnapshotPolicy {

@@ -2,6 +2,8 @@ use std::{path::Path, time::Duration};
 
 use proptest::prelude::*;
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn variables(all: &[(&str, &str)]) -> Vec<(String, String)> {

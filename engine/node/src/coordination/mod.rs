@@ -7,16 +7,16 @@ mod types;
 use std::time::Duration;
 
 use bytes::Bytes;
+use quorate_core::{NodeId, Promotion};
 use quorate_kv::{KeyRange, KeyValue, LeaseId, PutRequest, RangeRequest, Revision, Txn};
 
 pub use self::{
     lock::Leaders,
     types::{
-        Consistency, Held, LeaseStatus, Member, Ranged, ReadOptions, Swapped, TxnAnswer,
-        WatchOptions,
+        Consistency, Held, LeaseStatus, Ranged, ReadOptions, Swapped, TxnAnswer, WatchOptions,
     },
 };
-use crate::{EngineError, Watcher};
+use crate::{EngineError, Member, Watcher};
 
 /// What an operation answers with, once it is done.
 pub type Answered<T> = Result<T, EngineError>;
@@ -86,11 +86,69 @@ pub trait Coordination: Clone + Send + Sync + 'static {
     /// For a revision that is compacted or yet to come; [`EngineError`].
     fn compact(&self, revision: Revision) -> impl Future<Output = Answered<()>> + Send;
 
-    /// The members of the group.
+    /// The members of the group, with every change that was done before the call. One that is under
+    /// way counts.
     ///
     /// # Errors
     /// [`EngineError`].
     fn members(&self) -> impl Future<Output = Answered<Vec<Member>>> + Send;
+
+    /// Makes a node a member: it runs at `address` (`host:port`), with an empty directory and
+    /// [`Start::Join`](crate::Start::Join). It gets the log at once, and a vote as `promotion` says;
+    /// where that is none, as [`EngineConfig::promotion`](crate::EngineConfig::promotion) of the
+    /// leader says. Returns once it is a member. A node that does not answer yet, and another change
+    /// that is under way, are waited for. Where it is a member at this address already, nothing is
+    /// done.
+    ///
+    /// # Errors
+    /// [`MemberError`](crate::MemberError); [`EngineError`].
+    fn member_add(
+        &self,
+        node: NodeId,
+        address: impl Into<String>,
+        promotion: impl Into<Option<Promotion>>,
+    ) -> impl Future<Output = Answered<()>> + Send;
+
+    /// Gives a learner a vote, once it has nearly all that is committed: that is waited for.
+    ///
+    /// # Errors
+    /// [`MemberError`](crate::MemberError); [`EngineError`].
+    fn member_promote(&self, node: NodeId) -> impl Future<Output = Answered<()>> + Send;
+
+    /// Takes a member out of the group, whether it runs or not. Returns once the others need it no
+    /// more. Its name should not be used again.
+    ///
+    /// # Errors
+    /// [`MemberError`](crate::MemberError); [`EngineError`].
+    fn member_remove(&self, node: NodeId) -> impl Future<Output = Answered<()>> + Send;
+
+    /// Tells the group that a member is at another address.
+    ///
+    /// # Errors
+    /// [`MemberError`](crate::MemberError); [`EngineError`].
+    fn member_update(
+        &self,
+        node: NodeId,
+        address: impl Into<String>,
+    ) -> impl Future<Output = Answered<()>> + Send;
+
+    /// Puts a new node in the place of an old one, which may be dead: it is added, gets the log, and
+    /// only then the old one goes. May be called again after an error: it goes on.
+    ///
+    /// # Errors
+    /// [`MemberError`](crate::MemberError); [`EngineError`].
+    fn member_replace(
+        &self,
+        old: NodeId,
+        node: NodeId,
+        address: impl Into<String>,
+    ) -> impl Future<Output = Answered<()>> + Send;
+
+    /// Lets another voter lead; where none is named, the one that is best prepared.
+    ///
+    /// # Errors
+    /// [`MemberError`](crate::MemberError); [`EngineError`].
+    fn transfer_leadership(&self, to: Option<NodeId>) -> impl Future<Output = Answered<()>> + Send;
 
     /// Gives `key` a value, and takes it out of its lease, if it had one; answers with the revision.
     /// When this returns, it is synced on the disks of a majority.

@@ -1,9 +1,8 @@
 //! What operations take and answer.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use quorate_core::NodeId;
 use quorate_kv::{KeyRange, KeyValue, LeaseId, OperationResponse, Revision, SortOrder};
 
 /// What a read promises.
@@ -132,17 +131,6 @@ pub struct Held {
     pub token: Revision,
     /// The lease that it lives by.
     pub lease: LeaseId,
-}
-
-/// A member of the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Its name.
-    pub node: NodeId,
-    /// Where it listens for the others; none in a group of one.
-    pub address: Option<SocketAddr>,
-    /// Whether it leads, as far as the node knows that was asked.
-    pub is_leader: bool,
 }
 
 /// All keys of a lock or an election.

@@ -107,6 +107,7 @@ impl From<EngineError> for DemoError {
             | EngineError::CommandTooLong { .. }
             | EngineError::Invalid(_)
             | EngineError::Refused(_)
+            | EngineError::Members(_)
             | EngineError::SessionExpired { .. }
             | EngineError::WatchLost { .. }
             | EngineError::WatchEnded { .. } => DemoError::Final(error),

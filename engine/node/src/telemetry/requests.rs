@@ -55,6 +55,7 @@ pub(crate) struct RequestMetrics {
     write: Operation,
     keep_alive: Operation,
     time_to_live: Operation,
+    members: Operation,
     /// By consistency, then by path.
     reads: [[Counter; 3]; 3],
     read_seconds: Histogram,
@@ -70,6 +71,7 @@ impl RequestMetrics {
             write: Operation::new(labels, "write"),
             keep_alive: Operation::new(labels, "keep_alive"),
             time_to_live: Operation::new(labels, "time_to_live"),
+            members: Operation::new(labels, "members"),
             reads: CONSISTENCIES.map(|name| PATHS.map(|path| read(name, path))),
             read_seconds: labels.histogram(&names::REQUEST_SECONDS, &["read"]),
             forwarded: labels.counter(&names::FORWARDED, &["taken"]),
@@ -141,6 +143,7 @@ impl RequestMetrics {
             Ask::Write(_) => (&self.write, "write"),
             Ask::KeepAlive(_) => (&self.keep_alive, "keep_alive"),
             Ask::TimeLeft(_) => (&self.time_to_live, "time_to_live"),
+            Ask::Group(_) => (&self.members, "members"),
         }
     }
 }
@@ -158,7 +161,9 @@ fn outcome_in<R: WireResponse>(answer: &Answer<R>) -> &'static str {
         Answer::Written(response) if response.is_refusal() => "refused",
         Answer::Written(_) => "done",
         Answer::Left(None) => "refused",
-        Answer::Left(Some(_)) => "done",
+        Answer::Left(Some(_)) | Answer::Members { .. } => "done",
+        Answer::Changed(Err(_)) => "refused",
+        Answer::Changed(Ok(())) => "done",
         Answer::NotDone(_) => "not_done",
         Answer::Unknown(_) => "unknown",
     }
@@ -168,6 +173,7 @@ fn outcome_of(error: &EngineError) -> &'static str {
     match error {
         EngineError::Invalid(_)
         | EngineError::Refused(_)
+        | EngineError::Members(_)
         | EngineError::CommandTooLong { .. }
         | EngineError::SessionExpired { .. }
         | EngineError::WatchLost { .. }
