@@ -26,6 +26,7 @@ mod limits;
 mod machine;
 mod request;
 mod session;
+mod shared_map;
 mod store;
 mod watch;
 

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{KvError, LeaseId, Response, SESSION_LIMIT, SESSION_LIMIT_ANSWERS};
+use crate::{
+    KvError, LeaseId, Response, SESSION_LIMIT, SESSION_LIMIT_ANSWERS, shared_map::SharedMap,
+};
 
 /// What is known of a command of a session.
 pub(crate) enum Known {
@@ -21,17 +23,17 @@ pub(crate) struct Session {
     pub(crate) answers: BTreeMap<u64, Arc<Response>>,
 }
 
-/// All sessions. Each lives as long as the lease of its number.
+/// All sessions. Each lives as long as the lease of its number. A copy shares all that neither changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sessions(BTreeMap<LeaseId, Session>);
+pub(crate) struct Sessions(SharedMap<LeaseId, Arc<Session>>);
 
 impl Sessions {
     pub(crate) fn len(&self) -> u64 {
-        self.0.len() as u64
+        self.0.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Session)> {
-        self.0.iter().map(|(&id, session)| (id, session))
+        self.0.iter().map(|(&id, session)| (id, session.as_ref()))
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -39,11 +41,11 @@ impl Sessions {
     }
 
     pub(crate) fn has(&self, id: LeaseId) -> bool {
-        self.0.contains_key(&id)
+        self.0.get(&id).is_some()
     }
 
     pub(crate) fn open(&mut self, id: LeaseId, session: Session) {
-        self.0.insert(id, session);
+        self.0.insert(id, Arc::new(session));
     }
 
     /// Its lease has ended.
@@ -61,6 +63,7 @@ impl Sessions {
         let Some(session) = self.0.get_mut(&id) else {
             return Err(KvError::SessionNotFound { session: id });
         };
+        let session = Arc::make_mut(session);
         if acknowledged > session.acknowledged {
             session.acknowledged = acknowledged;
             session.answers = session.answers.split_off(&acknowledged.saturating_add(1));
@@ -81,7 +84,7 @@ impl Sessions {
     /// Keeps an answer.
     pub(crate) fn answered(&mut self, id: LeaseId, sequence: u64, response: Response) {
         if let Some(session) = self.0.get_mut(&id) {
-            session.answers.insert(sequence, Arc::new(response));
+            Arc::make_mut(session).answers.insert(sequence, Arc::new(response));
         }
     }
 }

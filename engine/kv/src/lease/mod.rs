@@ -3,16 +3,13 @@
 
 mod deadlines;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::fmt;
 
 use bytes::Bytes;
 use quorate_core::Index;
 
 pub use self::deadlines::Deadlines;
-use crate::{KvError, LEASE_LIMIT, RequestError};
+use crate::{KvError, LEASE_LIMIT, RequestError, shared_map::SharedMap};
 
 /// The number of a lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,13 +37,19 @@ pub struct Lease {
     pub ttl_ms: u64,
     /// The entry that granted it: a number may be used again once its lease has ended.
     pub granted: Index,
-    /// The keys that live by it.
-    pub keys: BTreeSet<Bytes>,
+    keys: SharedMap<Bytes, ()>,
 }
 
-/// All leases.
+impl Lease {
+    /// The keys that live by it, in rising order.
+    pub fn keys(&self) -> impl Iterator<Item = &Bytes> {
+        self.keys.iter().map(|(key, ())| key)
+    }
+}
+
+/// All leases. A copy shares all that neither changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Leases(BTreeMap<LeaseId, Lease>);
+pub(crate) struct Leases(SharedMap<LeaseId, Lease>);
 
 impl Leases {
     pub(crate) fn get(&self, lease: LeaseId) -> Option<&Lease> {
@@ -58,7 +61,7 @@ impl Leases {
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.0.len() as u64
+        self.0.len()
     }
 
     pub(crate) fn grant(
@@ -67,24 +70,24 @@ impl Leases {
         ttl_ms: u64,
         granted: Index,
     ) -> Result<(), KvError> {
-        if self.0.contains_key(&lease) {
+        if self.0.get(&lease).is_some() {
             return Err(KvError::LeaseExists { lease });
         }
         if self.len() >= u64::from(LEASE_LIMIT) {
             return Err(KvError::TooManyLeases);
         }
-        self.0.insert(lease, Lease { ttl_ms, granted, keys: BTreeSet::new() });
+        self.0.insert(lease, Lease { ttl_ms, granted, keys: SharedMap::default() });
         Ok(())
     }
 
-    /// Takes a lease away, and returns its keys.
-    pub(crate) fn end(&mut self, lease: LeaseId) -> Option<BTreeSet<Bytes>> {
-        self.0.remove(&lease).map(|ended| ended.keys)
+    /// Takes a lease away, and returns it.
+    pub(crate) fn end(&mut self, lease: LeaseId) -> Option<Lease> {
+        self.0.remove(&lease)
     }
 
     pub(crate) fn attach(&mut self, lease: LeaseId, key: &Bytes) {
         if let Some(lease) = self.0.get_mut(&lease) {
-            lease.keys.insert(key.clone());
+            lease.keys.insert(key.clone(), ());
         }
     }
 

@@ -198,10 +198,12 @@ impl Kv {
         let mut writes = Writes::begin(&self.store);
         let mut deleted = 0;
         leases.retain(|&lease| {
-            let Some(keys) = self.leases.end(lease) else { return false };
+            let Some(ended) = self.leases.end(lease) else { return false };
             self.sessions.end(lease);
-            deleted += keys.len() as u64;
-            keys.iter().for_each(|key| self.store.delete(&mut writes, key));
+            for key in ended.keys() {
+                deleted += 1;
+                self.store.delete(&mut writes, key);
+            }
             true
         });
         Outcome::Ended { leases, deleted }
@@ -254,7 +256,8 @@ impl StateMachine for Kv {
         response
     }
 
-    /// Copies a pointer for each sixty-four keys or so: applying goes on beside it.
+    /// Copies a pointer for each sixty-four keys, leases or sessions or so: applying goes on beside
+    /// it.
     fn snapshot(&self) -> SerializeState {
         let set_aside = self.clone();
         Box::new(move || snapshot::encode(&set_aside))

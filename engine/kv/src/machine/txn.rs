@@ -94,17 +94,17 @@ fn next<'a>(inner: &mut impl Iterator<Item = &'a Path>) -> &'a Path {
 
 fn check_put(kv: &Kv, put: &PutRequest, needs: &mut Needs) -> Result<(), KvError> {
     // No key is changed twice in a branch, so it is still as it was.
-    let now = kv.store.get(&put.key);
+    let now = || kv.store.get(&put.key).ok_or(KvError::KeyNotFound);
     let value = match &put.value {
         PutValue::New(value) => value.len() as u64,
-        PutValue::Keep => now.ok_or(KvError::KeyNotFound)?.value.len() as u64,
+        PutValue::Keep => now()?.value.len() as u64,
     };
     match put.lease {
-        PutLease::Keep if now.is_none() => return Err(KvError::KeyNotFound),
+        PutLease::Keep => _ = now()?,
         PutLease::Lease(lease) if kv.leases.get(lease).is_none() => {
             return Err(KvError::LeaseNotFound { lease });
         }
-        PutLease::Lease(_) | PutLease::Keep | PutLease::None => {}
+        PutLease::Lease(_) | PutLease::None => {}
     }
     needs.bytes += Record::cost_of(put.key.len() as u64 + value);
     Ok(())
@@ -134,25 +134,23 @@ fn range_in(kv: &Kv, range: &RangeRequest) -> crate::RangeResponse {
 }
 
 fn execute_put(kv: &mut Kv, put: &PutRequest, writes: &mut Writes) -> PutResponse {
-    let now = kv.store.get(&put.key).cloned();
-    let had = now.as_ref().map_or(LeaseId::NONE, |now| now.lease);
     let value = match &put.value {
         // Copied: else it would keep the whole entry that it came in, and those beside it.
-        PutValue::New(value) => bytes::Bytes::copy_from_slice(value),
-        PutValue::Keep => now.as_ref().map(|now| now.value.clone()).unwrap_or_default(),
+        PutValue::New(value) => Some(bytes::Bytes::copy_from_slice(value)),
+        PutValue::Keep => None,
     };
     let lease = match put.lease {
-        PutLease::None => LeaseId::NONE,
-        PutLease::Lease(lease) => lease,
-        PutLease::Keep => had,
+        PutLease::None => Some(LeaseId::NONE),
+        PutLease::Lease(lease) => Some(lease),
+        PutLease::Keep => None,
     };
-    let key = kv.store.put(writes, Put { key: &put.key, value, lease });
-    if lease != had {
-        kv.leases.detach(had, &key);
-        kv.leases.attach(lease, &key);
+    let (now, before) = kv.store.put(writes, Put { key: &put.key, value, lease });
+    let had = before.as_ref().map_or(LeaseId::NONE, |before| before.lease);
+    if now.lease != had {
+        kv.leases.detach(had, &now.key);
+        kv.leases.attach(now.lease, &now.key);
     }
-    let previous = now.filter(|_| put.previous).map(|now| now.key_value());
-    PutResponse { previous }
+    PutResponse { previous: before.filter(|_| put.previous).map(|before| before.key_value()) }
 }
 
 fn execute_delete(kv: &mut Kv, delete: &DeleteRequest, writes: &mut Writes) -> DeleteResponse {

@@ -160,7 +160,13 @@ impl Txn {
     /// # Errors
     /// [`RequestError`] names the limit that is passed.
     pub fn validate(&self) -> Result<(), RequestError> {
-        self.validate_at(1).map(drop)
+        // Most have one operation, which clashes with nothing.
+        match (&self.compare[..], &self.success[..], &self.failure[..]) {
+            ([], [Operation::Range(range)], []) => range.validate(),
+            ([], [Operation::Put(put)], []) => put.validate(),
+            ([], [Operation::Delete(delete)], []) => delete.range.validate(),
+            _ => self.validate_at(1).map(drop),
+        }
     }
 
     /// The same, at this depth; answers with the keys that it may change.

@@ -26,8 +26,10 @@ const SWEEP_RECORDS: u32 = 4096;
 /// What a put puts.
 pub(crate) struct Put<'a> {
     pub(crate) key: &'a [u8],
-    pub(crate) value: Bytes,
-    pub(crate) lease: LeaseId,
+    /// None keeps the one that the key has.
+    pub(crate) value: Option<Bytes>,
+    /// None keeps the one that it lives by.
+    pub(crate) lease: Option<LeaseId>,
 }
 
 /// The store. A copy shares all that neither changes.
@@ -156,36 +158,38 @@ impl Store {
         self.index.all().flat_map(Versions::iter)
     }
 
-    /// Puts, and returns the key as the store keeps it.
-    pub(crate) fn put(&mut self, writes: &mut Writes, put: Put<'_>) -> Bytes {
-        let known = self.index.get(put.key).map(Versions::newest);
-        // One allocation serves all records of a key.
-        let key = known.map_or_else(|| Bytes::copy_from_slice(put.key), |known| known.key.clone());
-        let (create_revision, version) = match known.filter(|known| !known.is_gone()) {
-            Some(before) => (before.create_revision, before.version + 1),
-            None => {
-                self.len += 1;
-                (writes.revision, 1)
+    /// Puts; returns what the key is now, and what it was, if it was there.
+    pub(crate) fn put(
+        &mut self,
+        writes: &mut Writes,
+        put: Put<'_>,
+    ) -> (Arc<Record>, Option<Arc<Record>>) {
+        let Put { key, value, lease } = put;
+        let (mod_revision, sub) = writes.next();
+        let (record, known) = self.index.put(key, |known| {
+            let before = known.filter(|known| !known.is_gone());
+            Record {
+                // One allocation serves all records of a key.
+                key: known.map_or_else(|| Bytes::copy_from_slice(key), |known| known.key.clone()),
+                value: value.or_else(|| Some(before?.value.clone())).unwrap_or_default(),
+                create_revision: before.map_or(mod_revision, |before| before.create_revision),
+                mod_revision,
+                sub,
+                version: before.map_or(1, |before| before.version + 1),
+                lease: lease.or_else(|| Some(before?.lease)).unwrap_or(LeaseId::NONE),
             }
-        };
-        let Put { value, lease, .. } = put;
-        let key_kept = key.clone();
-        self.add(writes, |mod_revision, sub| Record {
-            key,
-            value,
-            create_revision,
-            mod_revision,
-            sub,
-            version,
-            lease,
         });
-        key_kept
+        let before = known.filter(|known| !known.is_gone());
+        self.len += u64::from(before.is_none());
+        self.note(&record);
+        (record, before)
     }
 
     /// Deletes a key, which is there.
     pub(crate) fn delete(&mut self, writes: &mut Writes, key: &Bytes) {
         self.len -= 1;
-        self.add(writes, |mod_revision, sub| Record {
+        let (mod_revision, sub) = writes.next();
+        let (record, _) = self.index.put(key, |_| Record {
             key: key.clone(),
             value: Bytes::new(),
             create_revision: 0,
@@ -194,15 +198,14 @@ impl Store {
             version: 0,
             lease: LeaseId::NONE,
         });
+        self.note(&record);
     }
 
-    fn add(&mut self, writes: &mut Writes, record: impl FnOnce(Revision, u32) -> Record) {
-        let record = Arc::new(record(writes.revision, writes.sub));
-        writes.sub += 1;
-        self.revision = writes.revision;
+    /// A record was added to the index, the newest of all.
+    fn note(&mut self, record: &Arc<Record>) {
+        self.revision = record.mod_revision;
         self.cost += record.cost();
-        self.index.push(record.clone());
-        self.history.push(record);
+        self.history.push(record.clone());
     }
 
     /// Lets go of what only revisions below `revision` show. The work is done by [`Store::sweep`],
@@ -241,5 +244,12 @@ impl Writes {
     /// Those of the next revision, which begins with the first of them.
     pub(crate) fn begin(store: &Store) -> Writes {
         Writes { revision: store.revision + 1, sub: 0 }
+    }
+
+    /// The place of the next one.
+    fn next(&mut self) -> (Revision, u32) {
+        let place = (self.revision, self.sub);
+        self.sub += 1;
+        place
     }
 }

@@ -47,9 +47,8 @@ impl Restored {
         }
         // One allocation serves all records of a key.
         let key = follows.map_or_else(|| record.key.clone(), |before| before.key.clone());
-        let record = Arc::new(Record { key, ..record });
+        let (record, _) = self.store.index.put(&key.clone(), |_| Record { key, ..record });
         self.store.cost += record.cost();
-        self.store.index.push(record.clone());
         if !is_swept {
             self.recent.push(record.clone());
         }

@@ -93,7 +93,7 @@ impl Client {
         Ok(LeaseStatus {
             granted: Duration::from_millis(held.ttl_ms),
             left: Duration::from_millis(left_ms),
-            keys: held.keys.into_iter().collect(),
+            keys: held.keys().cloned().collect(),
         })
     }
 

@@ -5,7 +5,7 @@
 mod command;
 mod response;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 pub(crate) use self::{
     command::{decode, encode},
@@ -52,10 +52,9 @@ pub(crate) struct Reader(pub(crate) Bytes);
 
 impl Reader {
     pub(crate) fn byte(&mut self) -> Read<u8> {
-        if self.0.is_empty() {
-            return Err(RequestError::Malformed);
-        }
-        Ok(self.0.split_to(1)[0])
+        let byte = self.0.first().copied().ok_or(RequestError::Malformed)?;
+        self.0.advance(1);
+        Ok(byte)
     }
 
     pub(crate) fn flag(&mut self) -> Read<bool> {
