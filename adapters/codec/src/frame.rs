@@ -53,14 +53,18 @@ pub fn encode_frame(
     Ok(())
 }
 
+/// A body that is longer shares the memory of the stream; others are copied. Bytes.
+const SHARED_BYTES: usize = 16 * 1024;
+
 /// Takes the next frame's body off the front of `input`; none while it is not yet whole. At most
-/// `limit` and a header need ever be buffered.
+/// `limit` and a header need ever be buffered. What is kept of a short body keeps none of the others
+/// in memory, and `input` can be used again.
 ///
 /// # Errors
 /// [`FrameError`]: the stream cannot be trusted any more.
 pub fn decode_frame(input: &mut BytesMut, limit: u32) -> Result<Option<Bytes>, FrameError> {
     let Some(header) = input.get(..FRAME_HEADER_BYTES) else { return Ok(None) };
-    let mut header = Bytes::copy_from_slice(header);
+    let mut header = header;
     let (len, found) = (header.get_u32_le(), header.get_u32_le());
     if len > limit {
         return Err(FrameError::TooLong { found: len.into(), limit });
@@ -69,7 +73,13 @@ pub fn decode_frame(input: &mut BytesMut, limit: u32) -> Result<Option<Bytes>, F
     if input.len() < whole {
         return Ok(None);
     }
-    let body = input.split_to(whole).freeze().slice(FRAME_HEADER_BYTES..);
+    let body = if whole > SHARED_BYTES {
+        input.split_to(whole).freeze().slice(FRAME_HEADER_BYTES..)
+    } else {
+        let body = Bytes::copy_from_slice(&input[FRAME_HEADER_BYTES..whole]);
+        input.advance(whole);
+        body
+    };
     let computed = crc32c::crc32c(&body);
     if computed != found {
         return Err(FrameError::Checksum { found, computed });

@@ -33,7 +33,7 @@ use links::Line;
 pub use outgoing::ConnectError;
 use peers::Peers;
 use quorate_codec::{encode_frame, encode_message};
-use quorate_core::{Message, NodeId};
+use quorate_core::{Body, Message, NodeId};
 pub(crate) use seen::LinkSeen;
 pub use snapshots::SnapshotFrame;
 pub(crate) use snapshots::{Fetch, Said, put_fetch, put_offer, read_fetch, read_offer};
@@ -62,6 +62,9 @@ const REQUESTS: usize = 4 * 1024;
 const SNAPSHOTS: usize = 64;
 /// The longest frame that is taken. Bytes.
 pub(crate) const FRAME_LIMIT: u32 = 64 * 1024 * 1024;
+
+/// What most frames take beside entries and bodies. Bytes.
+const FRAME_BYTES: usize = 128;
 
 /// How often it is looked whether all has left.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
@@ -259,7 +262,7 @@ impl Mesh {
 
     /// Sends a Raft message, if there is room for it.
     pub fn send(&self, to: NodeId, message: &Message) {
-        let mut frame = Vec::new();
+        let mut frame = Vec::with_capacity(FRAME_BYTES + entries_bytes(message));
         let encoded = encode_frame(&mut frame, FRAME_LIMIT, |out| {
             out.push(RAFT);
             encode_message(message, out);
@@ -363,7 +366,7 @@ impl Mesh {
     }
 
     fn send_frame(&self, to: NodeId, kind: u8, id: u64, body: &[u8]) -> bool {
-        let mut frame = Vec::new();
+        let mut frame = Vec::with_capacity(FRAME_BYTES + body.len());
         let encoded = encode_frame(&mut frame, FRAME_LIMIT, |out| {
             out.put_u8(kind);
             out.put_u64_le(id);
@@ -392,6 +395,21 @@ impl Mesh {
 
     fn lock_waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a message's entries take in memory, and its frame hardly more. Bytes.
+fn entries_bytes(message: &Message) -> usize {
+    match &message.body {
+        Body::AppendRequest(request) => request.entries.cost() as usize,
+        Body::AppendAnswer(_)
+        | Body::PreVoteRequest(_)
+        | Body::PreVoteAnswer(_)
+        | Body::VoteRequest(_)
+        | Body::VoteAnswer(_)
+        | Body::TimeoutNow
+        | Body::ReadRequest(_)
+        | Body::ReadAnswer(_) => 0,
     }
 }
 
