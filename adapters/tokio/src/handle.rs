@@ -35,6 +35,14 @@ pub struct NodeStatus {
     pub halted: Option<String>,
 }
 
+impl NodeStatus {
+    /// Whether it differs from an older one by more than how far the log and the state are.
+    pub(crate) fn is_news_to(&self, old: &NodeStatus) -> bool {
+        let NodeStatus { applied, commit, last, .. } = *old;
+        NodeStatus { applied, commit, last, ..self.clone() } != *old
+    }
+}
+
 /// Why a proposal has no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposeError {
@@ -298,7 +306,9 @@ impl<R> NodeHandle<R> {
         self.status.borrow().clone()
     }
 
-    /// Follows what the node is.
+    /// Follows what the node is. That [`NodeStatus::applied`], [`NodeStatus::commit`] and
+    /// [`NodeStatus::last`] have risen is no news: with each command, everybody who follows would be
+    /// woken.
     pub fn watch_status(&self) -> watch::Receiver<NodeStatus> {
         self.status.clone()
     }

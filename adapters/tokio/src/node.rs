@@ -402,9 +402,9 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
     fn publish_status(&mut self) {
         let status = status_of(&self.driver);
         self.publish.send_if_modified(|old| {
-            let changed = *old != status;
+            let is_news = status.is_news_to(old);
             *old = status;
-            changed
+            is_news
         });
     }
 }

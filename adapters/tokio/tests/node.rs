@@ -99,9 +99,12 @@ impl Lone {
     /// The same, with knobs of its own.
     async fn start_with(set: impl FnOnce(&mut Config)) -> Lone {
         let lone = Lone::start_from(set, &[]);
-        let mut status = lone.node.watch_status();
-        let leads = status.wait_for(|status| status.leader.is_some() && status.applied > 0);
-        timeout(LONG, leads).await.expect("it leads").unwrap();
+        let leads = async {
+            while lone.node.status().leader.is_none() || lone.node.status().applied == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LONG, leads).await.expect("it leads");
         lone
     }
 
@@ -292,4 +295,21 @@ async fn without_a_published_lease_nobody_reads_beside_the_task() {
     timeout(LONG, lone.node.read_index()).await.expect("it is read").unwrap();
     assert!(!lone.node.may_read());
     assert!(lone.node.is_leader());
+}
+
+#[tokio::test]
+async fn who_follows_a_node_is_not_woken_by_each_command() {
+    let lone = Lone::start().await;
+    let mut status = lone.node.watch_status();
+    let before = status.borrow_and_update().applied;
+    let proposed = lone.propose();
+    lone.open.send(()).unwrap();
+    told(proposed).await.expect("done");
+    let applied = async {
+        while lone.node.status().applied == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, applied).await.expect("it is told");
+    assert!(!status.has_changed().unwrap(), "a command is no news");
 }
