@@ -3,6 +3,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod boxed;
 mod checked;
 mod contract;
 mod counters;

@@ -5,6 +5,7 @@
 //! task.
 
 mod answers;
+mod buffered;
 mod clock;
 mod events;
 mod fetch;
@@ -22,6 +23,7 @@ mod switchboard;
 mod transport;
 mod turn;
 
+pub use buffered::Buffered;
 pub use clock::Clock;
 pub use handle::{NodeHandle, NodeStatus, ProposeError, ReadError, SnapshotError, TransferError};
 pub use membership::{Contact, Membership};

@@ -24,6 +24,7 @@ mod builder;
 mod client;
 mod config;
 mod coordination;
+mod durability;
 mod engine;
 mod error;
 mod forward;
@@ -45,6 +46,7 @@ pub use coordination::{
     Answered, Consistency, Coordination, Held, Leaders, LeaseStatus, Ranged, ReadOptions, Swapped,
     TxnAnswer, WatchOptions,
 };
+pub use durability::Durability;
 pub use engine::EmbeddedEngine;
 pub use error::{EngineError, StartError};
 pub use machine::{MachineClient, WireResponse};
@@ -69,8 +71,9 @@ pub use {quorate_core, quorate_driver};
 /// What most programs need.
 pub mod prelude {
     pub use crate::{
-        Client, Consistency, Coordination, EmbeddedEngine, EngineConfig, EngineError, KeyRange,
-        NodeBuilder, NodeId, Promotion, ReadOptions, SettingError, Start, StartError, WatchOptions,
+        Client, Consistency, Coordination, Durability, EmbeddedEngine, EngineConfig, EngineError,
+        KeyRange, NodeBuilder, NodeId, Promotion, ReadOptions, SettingError, Start, StartError,
+        WatchOptions,
     };
 }
 

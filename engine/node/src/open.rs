@@ -43,6 +43,7 @@ where
         NetChoice::Mesh(Some(listener)) => Some(addresses::advertised(config, listener)?),
         NetChoice::Mesh(None) | NetChoice::Own(_) => None,
     };
+    let store = config.durability.of(store)?;
     let persisted = persisted(config, recovered, address.clone())?;
     let driver = match recorder(config)? {
         Some(recorder) => Driver::restore_recorded(core, persisted, clock.now(), recorder),

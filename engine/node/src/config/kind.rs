@@ -13,6 +13,7 @@ use std::{
 use quorate_core::NodeId;
 
 use super::Start;
+use crate::Durability;
 
 /// A way to write values of one type.
 pub(crate) trait Kind {
@@ -211,6 +212,48 @@ impl Kind for Storage {
     fn show(&self, value: &Start) -> Option<String> {
         let word = Storage::WORDS.iter().find(|(_, start)| start == value);
         word.map(|(word, _)| quoted(word))
+    }
+}
+
+/// When a write is acknowledged.
+pub(crate) struct Acknowledged;
+
+impl Acknowledged {
+    const DURABLE: &str = "durable";
+    const INTERVAL: Time = Time(Durability::INTERVAL_MIN..=Durability::INTERVAL_MAX);
+}
+
+impl Kind for Acknowledged {
+    type Value = Durability;
+
+    fn takes(&self) -> String {
+        format!("{}, or {}", quoted(Acknowledged::DURABLE), Acknowledged::INTERVAL.takes())
+    }
+
+    fn read(&self, text: &str) -> Option<Durability> {
+        if text == Acknowledged::DURABLE {
+            return Some(Durability::Durable);
+        }
+        Acknowledged::INTERVAL.read(text).map(|interval| Durability::Buffered { interval })
+    }
+
+    fn show(&self, value: &Durability) -> Option<String> {
+        match value {
+            Durability::Durable => Some(quoted(Acknowledged::DURABLE)),
+            Durability::Buffered { interval } => Acknowledged::INTERVAL.show(interval),
+        }
+    }
+
+    fn holds(&self, value: &Durability) -> bool {
+        match value {
+            Durability::Durable => true,
+            Durability::Buffered { interval } => Acknowledged::INTERVAL.holds(interval),
+        }
+    }
+
+    fn range(&self) -> Option<String> {
+        let range = Acknowledged::INTERVAL.range()?;
+        Some(format!("{}, or {range}", Acknowledged::DURABLE))
     }
 }
 

@@ -6,10 +6,12 @@ use quorate_core::{Config, NodeId, Promotion};
 use quorate_kv::QUOTA_DEFAULT_BYTES;
 use quorate_wal::WalOptions;
 
+use crate::Durability;
+
 use super::{
     Start,
     group::{Listen, Promoted, Reached},
-    kind::{Count, Directory, File, Flag, Kind, Members, Node, Size, Storage, Time},
+    kind::{Acknowledged, Count, Directory, File, Flag, Kind, Members, Node, Size, Storage, Time},
     knob::{Knob, knobs, set},
 };
 
@@ -97,6 +99,10 @@ knobs! {
         max_inflight_bytes: u64 = 16 * MIB, Size(1..=u64::MAX);
     }
     "The log" {
+        /// When a node counts an entry as its own, and a write is acknowledged: once it is synced on the
+        /// disks of a majority, or once it is in their memory, and synced within that time: then crashes can
+        /// lose it.
+        durability: Durability = Durability::Durable, Acknowledged;
         /// The size of the log's files.
         segment_bytes: u64 = 16 * MIB, Size(WalOptions::SEGMENT_BYTES_MIN..=4 * GIB);
         /// Durable entries that stay in memory, for followers that lag and for the state machine; older
