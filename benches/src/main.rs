@@ -3,10 +3,14 @@
 
 mod budget;
 mod case;
+mod cluster;
 mod compare;
+mod engine;
 mod quorate;
+mod reopen;
 mod report;
 mod run;
+mod state;
 mod system;
 
 use std::{env, process::ExitCode};
@@ -25,6 +29,12 @@ struct Arguments {
 enum Task {
     /// Measure all systems and print their tables
     Core(compare::Options),
+    /// Load whole engines, ours and d-engine, and print how they bear it
+    Cluster(cluster::Options),
+    /// How long an engine takes to come back with much data
+    Reopen(reopen::Options),
+    /// What the key-value machine alone costs, and how long a snapshot holds it up
+    State(state::Options),
     /// Check quorate's instructions and allocations against benches/budget.toml
     Budget(budget::Options),
 }
@@ -41,8 +51,14 @@ fn main() -> ExitCode {
     if env::args().nth(1).is_some_and(|word| word == "measure") {
         return quorate_bench_harness::main::<quorate::Cluster>(env::args().skip(2));
     }
+    if env::args().nth(1).is_some_and(|word| word == "load") {
+        return quorate_bench_load::main::<engine::Engines>(env::args().skip(2));
+    }
     let done = match Arguments::parse().command {
         Task::Core(options) => compare::run(&options),
+        Task::Cluster(options) => cluster::run(&options),
+        Task::Reopen(options) => reopen::run(&options),
+        Task::State(options) => state::run(&options),
         Task::Budget(options) => budget::run(&options),
     };
     match done {

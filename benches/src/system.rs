@@ -50,9 +50,14 @@ const PEERS: [Peer; 5] = [
 
 /// quorate: this very program, under another name.
 pub(crate) fn quorate() -> Result<System, String> {
-    let path = env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
-    let program = Program { path, words: vec!["measure".to_owned()] };
+    let program = this_program("measure")?;
     Ok(System { name: "quorate", commit_news: NEXT_MESSAGE, program: Ok(program) })
+}
+
+/// This very program, started with `word`.
+pub(crate) fn this_program(word: &str) -> Result<Program, String> {
+    let path = env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
+    Ok(Program { path, words: vec![word.to_owned()] })
 }
 
 /// The folders that `wanted` names: `all`, `none`, or names of folders with commas between.
@@ -91,7 +96,7 @@ pub(crate) fn peers(wanted: &str, progress: impl Fn(&str)) -> Result<Vec<System>
 }
 
 /// Builds a peer in its own workspace, beneath this program's target directory.
-fn build(folder: &str) -> Result<PathBuf, String> {
+pub(crate) fn build(folder: &str) -> Result<PathBuf, String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(folder);
     let manifest = manifest.join("Cargo.toml");
     let target = target_directory()?.join("peers");
@@ -112,7 +117,7 @@ fn build(folder: &str) -> Result<PathBuf, String> {
     Ok(target.join("release").join(name))
 }
 
-fn target_directory() -> Result<PathBuf, String> {
+pub(crate) fn target_directory() -> Result<PathBuf, String> {
     let program =
         env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
     let target = program.parent().and_then(Path::parent);

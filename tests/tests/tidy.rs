@@ -11,7 +11,7 @@ use quorate_tests::planted::repository;
 
 /// For each member the members that it may know, besides those that these know. Whoever adds an arrow
 /// adds it here, with a thought.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("quorate-core", &[]),
     ("quorate-codec", &["quorate-core"]),
     ("quorate-driver", &["quorate-codec", "quorate-core"]),
@@ -38,7 +38,19 @@ const ARROWS: [(&str, &[&str]); 18] = [
         &["quorate", "quorate-core", "quorate-codec", "quorate-driver", "quorate-sim"],
     ),
     ("quorate-bench-harness", &[]),
-    ("quorate-bench", &["quorate-bench-harness", "quorate-core"]),
+    ("quorate-bench-load", &[]),
+    (
+        "quorate-bench",
+        &[
+            "quorate",
+            "quorate-bench-harness",
+            "quorate-bench-load",
+            "quorate-core",
+            "quorate-driver",
+            "quorate-kv",
+            "quorate-wal",
+        ],
+    ),
     ("embedded", &["quorate"]),
     ("custom-machine", &["quorate", "quorate-core", "quorate-driver"]),
     ("custom-store", &["quorate", "quorate-core", "quorate-codec", "quorate-driver"]),
