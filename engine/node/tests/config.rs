@@ -11,6 +11,12 @@ use quorate::EngineConfig;
 fn config(arguments: &[&str], variables: &[(&str, &str)]) -> std::process::Output {
     let mut command = quorate();
     command.arg("config").args(arguments);
+    // What this process was told is not what the operator sets.
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUORATE_"))
+    {
+        command.env_remove(name);
+    }
     command.envs(variables.iter().copied()).output().unwrap()
 }
 

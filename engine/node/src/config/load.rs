@@ -19,9 +19,12 @@ use super::{
 pub(super) const PREFIX: &str = "QUORATE_";
 /// Variables that are the binary's, and set no knob.
 const RESERVED: [&str; 1] = ["QUORATE_LOG"];
-/// How many letters may be wrong in a variable that is surely meant for us. Others may be those of
-/// a host: one that runs a service of our name sets `QUORATE_SERVICE_HOST` and the like by itself.
+/// How many letters may be wrong in a variable that is surely meant for us: one, two in a long name.
+/// Others may be those of a host: one that runs a service of our name sets `QUORATE_SERVICE_HOST` and
+/// the like by itself.
 const TYPO_LETTERS: usize = 2;
+/// How long a name is in which two may be wrong: in a short one, two are half of it.
+const LONG_NAME: usize = 10;
 /// How many knobs an unknown one is told.
 const NEAREST: usize = 3;
 
@@ -174,7 +177,8 @@ fn unknown(key: &str, place: Place) -> SettingError {
 }
 
 fn is_typo(key: &str) -> bool {
-    KNOBS.iter().any(|knob| strsim::osa_distance(key, knob.name) <= TYPO_LETTERS)
+    let allowed = |name: &str| if name.len() < LONG_NAME { 1 } else { TYPO_LETTERS };
+    KNOBS.iter().any(|knob| strsim::osa_distance(key, knob.name) <= allowed(knob.name))
 }
 
 /// A value as it would stand in the environment. What no knob takes is left as it is.

@@ -76,8 +76,16 @@ fn an_unknown_key_is_refused_with_its_line_and_what_is_near() {
     let typo = variables(&[("QUORATE_ELECTON_TIMEOUT", "1s")]);
     let error = EngineConfig::defaults().with_variables(typo).unwrap_err().to_string();
     assert!(error.starts_with("QUORATE_ELECTON_TIMEOUT in the environment: there"), "{error}");
+    for (typo, allowed) in [("QUORATE_DIRS", false), ("QUORATE_NOD", false), ("QUORATE_CI", true)] {
+        let set = EngineConfig::defaults().with_variables(variables(&[(typo, "1")]));
+        assert_eq!(set.is_ok(), allowed, "{typo}");
+    }
     // What a host sets for a service of our name is not ours.
-    let host = variables(&[("QUORATE_SERVICE_HOST", "10.0.0.1"), ("QUORATE_LOG", "info")]);
+    let host = variables(&[
+        ("QUORATE_SERVICE_HOST", "10.0.0.1"),
+        ("QUORATE_PORT", "tcp://10.0.0.1:80"),
+        ("QUORATE_LOG", "info"),
+    ]);
     EngineConfig::defaults().with_variables(host).unwrap();
 }
 
