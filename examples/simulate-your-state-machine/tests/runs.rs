@@ -1,6 +1,6 @@
-//! The bank passes, the forgetful bank is convicted, and the guide quotes the program as it is.
+//! The bank passes, and the forgetful bank is convicted.
 
-use std::{fs, path::Path, process::Command};
+use std::process::Command;
 
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let program = env!("CARGO_BIN_EXE_simulate-your-state-machine");
@@ -30,31 +30,5 @@ fn a_bank_that_forgets_money_is_convicted_shrunk_and_shown() {
 
 #[test]
 fn the_program_is_short() {
-    assert!(source("examples/simulate-your-state-machine/src/main.rs").lines().count() < 150);
-}
-
-/// Each `rust` block of the guide begins with the file that it is from, and stands there line by line.
-#[test]
-fn the_guide_quotes_the_program() {
-    let guide = source("docs/simulator.md");
-    let blocks = guide.split("```rust\n").skip(1).map(|rest| rest.split("```").next());
-    let mut quoted = 0;
-    for block in blocks.map(Option::unwrap_or_default) {
-        let (file, quote) = block.split_once('\n').expect("a block has a first line");
-        let file = file.strip_prefix("// ").expect("the first line names a file");
-        let (source, quote) = (source(file), lines(quote));
-        let is_there = lines(&source).windows(quote.len()).any(|lines| lines == quote);
-        assert!(is_there, "{file} does not hold:\n{}", quote.join("\n"));
-        quoted += 1;
-    }
-    assert!(quoted >= 10, "only {quoted} quotes");
-}
-
-fn source(path: &str) -> String {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    fs::read_to_string(top.join(path)).expect(path)
-}
-
-fn lines(text: &str) -> Vec<&str> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+    assert!(include_str!("../src/main.rs").lines().count() < 150);
 }
