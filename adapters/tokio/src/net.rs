@@ -1,6 +1,6 @@
 //! How a node reaches the others: over its mesh, or over a transport of its host's own.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Borrow, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use quorate_core::{Message, NodeId};
@@ -71,11 +71,13 @@ impl Net {
         }
     }
 
-    /// Sends a Raft message, if there is room for it.
-    pub fn send(&self, to: NodeId, message: &Message) {
+    /// Sends Raft messages, as far as there is room for them.
+    pub fn send(&self, messages: impl IntoIterator<Item = (NodeId, impl Borrow<Message>)>) {
         match &self.0 {
-            Way::Mesh(mesh) => mesh.send(to, message),
-            Way::Own(own) => own.send(to, message),
+            Way::Mesh(mesh) => mesh.send(messages),
+            Way::Own(own) => {
+                messages.into_iter().for_each(|(to, message)| own.send(to, message.borrow()))
+            }
         }
     }
 

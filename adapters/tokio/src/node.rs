@@ -360,10 +360,9 @@ impl<M: StateMachine + Sync + 'static> Task<M> {
     }
 
     fn send(&mut self) {
-        for (to, message) in self.driver.drain_sends() {
-            if let Some(net) = &self.net {
-                net.send(to, &message);
-            }
+        let messages = self.driver.drain_sends();
+        if let Some(net) = &self.net {
+            net.send(messages);
         }
     }
 

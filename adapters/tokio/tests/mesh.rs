@@ -271,7 +271,7 @@ async fn an_engine_with_too_much_to_do_says_so_and_holds_up_no_message() {
         is_busy = matches!(answer, Ok(Ok(Err(RequestError::Busy(_)))));
     }
     let message = Message { term: 7, body: Body::TimeoutNow };
-    one.mesh.send(node(2), &message);
+    one.mesh.send([(node(2), &message)]);
     let heard = timeout(LONG, two.parts.inbox.recv()).await.expect("it waits behind no request");
     assert_eq!(heard, Some((node(1), message)));
     assert!(is_busy, "it never says so");
@@ -311,7 +311,7 @@ async fn requests_to_a_peer_that_takes_none_leave_room_for_messages() {
     };
     assert_eq!(refused, Err(RequestError::QueueFull(node(2))));
     let message = Message { term: 7, body: Body::TimeoutNow };
-    (0..1_000).for_each(|_| parts.mesh.send(node(2), &message));
+    (0..1_000).for_each(|_| parts.mesh.send([(node(2), &message)]));
     assert_eq!(parts.mesh.counters().dropped.load(Ordering::Relaxed), 0);
     first.abort();
     asking.iter().for_each(tokio::task::JoinHandle::abort);
@@ -323,7 +323,7 @@ async fn what_was_flushed_before_the_mesh_closes_arrives() {
     let (one, mut two) = pair().await;
     let _ = ask(&one.mesh, node(2), Duration::from_millis(10)).await;
     let message = Message { term: 7, body: Body::TimeoutNow };
-    (0..1_000).for_each(|_| one.mesh.send(node(2), &message));
+    (0..1_000).for_each(|_| one.mesh.send([(node(2), &message)]));
     timeout(LONG, one.mesh.flush()).await.expect("nobody who is not connected is waited for");
     one.mesh.close().await;
     for number in 0..1_000 {

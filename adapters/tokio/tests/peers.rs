@@ -63,7 +63,7 @@ fn message(term: u64) -> Message {
 async fn reaches(from: &Real, id: u64, to: &mut Real, term: u64) {
     let sent = timeout(LONG, async {
         loop {
-            from.parts.mesh.send(node(to_id(to)), &message(term));
+            from.parts.mesh.send([(node(to_id(to)), &message(term))]);
             let heard = timeout(Duration::from_millis(20), to.parts.inbox.recv()).await;
             match heard {
                 Ok(Some((sender, heard))) if heard == message(term) => {
@@ -96,7 +96,7 @@ async fn is_cut_off(from: &Real, to: u64) {
 #[tokio::test]
 async fn a_member_that_is_added_is_connected_to_and_answers_though_it_knows_nobody() {
     let (mut one, mut two) = (start(1).await, start(2).await);
-    one.parts.mesh.send(node(2), &message(1));
+    one.parts.mesh.send([(node(2), &message(1))]);
     let both = members(&[(1, &one.address), (2, &two.address)]);
     one.parts.mesh.set_members(&both, PLACE);
     reaches(&one, 1, &mut two, 2).await;

@@ -61,7 +61,7 @@ async fn a_message_comes_out_as_it_went_in() {
     let transport = Silent::default();
     let (inbox, net, mut parts) = open(&transport);
     let message = Message { term: 7, body: Body::TimeoutNow };
-    net.send(NodeId::of(OTHER), &message);
+    net.send([(NodeId::of(OTHER), &message)]);
     let parcel = transport.0.lock().unwrap().1.pop().unwrap();
     let from = NodeId::of(OTHER);
     assert_eq!(inbox.node(), NodeId::of(ME));

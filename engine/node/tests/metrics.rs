@@ -229,7 +229,7 @@ async fn what_is_dropped_and_refused_is_counted_by_reason() {
     let reasons = ["malformed", "term_leap"];
     let senseless = || {
         for term in [0, 1 << 50] {
-            parts.mesh.send(one, &Message { term, body: Body::TimeoutNow });
+            parts.mesh.send([(one, &Message { term, body: Body::TimeoutNow })]);
         }
     };
     eventually("both reasons are counted", |scrape| {

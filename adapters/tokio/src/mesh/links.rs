@@ -2,19 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, MutexGuard, PoisonError, RwLockReadGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, MutexGuard, PoisonError, RwLockReadGuard, atomic::Ordering},
 };
 
 use quorate_core::{Configuration, LogId, NodeId};
-use tokio::{
-    sync::{mpsc, watch},
-    task::AbortHandle,
-};
+use tokio::{sync::watch, task::AbortHandle};
 
-use super::{ConnectError, Link, Mesh, PEER_QUEUE, outgoing, peers::Peers};
+use super::{ConnectError, Link, Mesh, outgoing, peers::Peers};
 
 /// A link, and what keeps it up.
 #[derive(Debug)]
@@ -113,11 +107,9 @@ impl Mesh {
 
     /// Starts to connect to a peer; none where the mesh is closed.
     fn connect(&self, peer: NodeId, places: Vec<Arc<str>>) -> Option<Line> {
-        let (frames, queue) = mpsc::channel(PEER_QUEUE);
-        let link =
-            Arc::new(Link { frames, is_up: AtomicBool::new(false), traffic: Default::default() });
+        let link = Arc::new(Link::default());
         let (places, told) = watch::channel(places);
-        let task = self.run(outgoing::run(self.clone(), peer, link.clone(), queue, told))?;
+        let task = self.run(outgoing::run(self.clone(), peer, link.clone(), told))?;
         Some(Line { link, places, task })
     }
 }

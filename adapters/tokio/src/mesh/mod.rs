@@ -11,6 +11,7 @@
 
 mod greeting;
 mod incoming;
+mod link;
 mod links;
 mod outgoing;
 mod peers;
@@ -18,17 +19,19 @@ mod seen;
 mod snapshots;
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::{BufMut, Bytes};
 pub use greeting::Refusal as GreetingRefusal;
+use link::Link;
 use links::Line;
 pub use outgoing::ConnectError;
 use peers::Peers;
@@ -181,15 +184,6 @@ struct Shared {
     tasks: Mutex<Option<JoinSet<()>>>,
 }
 
-/// The way to one peer.
-#[derive(Debug)]
-struct Link {
-    frames: mpsc::Sender<Bytes>,
-    /// Whether anything that is queued now has a chance to leave.
-    is_up: AtomicBool,
-    traffic: seen::Traffic,
-}
-
 /// Who waits for an answer, and from whom.
 #[derive(Debug)]
 struct Waiting {
@@ -260,16 +254,23 @@ impl Mesh {
         &self.shared.counters
     }
 
-    /// Sends a Raft message, if there is room for it.
-    pub fn send(&self, to: NodeId, message: &Message) {
-        let mut frame = Vec::with_capacity(FRAME_BYTES + entries_bytes(message));
-        let encoded = encode_frame(&mut frame, FRAME_LIMIT, |out| {
-            out.push(RAFT);
-            encode_message(message, out);
-        });
-        if encoded.is_err() || self.queue(to, frame.into()).is_err() {
-            self.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Sends Raft messages, as far as there is room for them: all that go to one peer at once, and
+    /// without another task's help where its connection takes them.
+    pub fn send(&self, messages: impl IntoIterator<Item = (NodeId, impl Borrow<Message>)>) {
+        let links = self.links();
+        for (to, message) in messages {
+            let message = message.borrow();
+            let mut frame = Vec::with_capacity(FRAME_BYTES + entries_bytes(message));
+            let encoded = encode_frame(&mut frame, FRAME_LIMIT, |out| {
+                out.push(RAFT);
+                encode_message(message, out);
+            });
+            let link = links.get(&to).map(|line| &line.link);
+            if encoded.is_err() || !link.is_some_and(|link| link.push(frame.into())) {
+                self.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
+            }
         }
+        links.values().for_each(|line| line.link.write());
     }
 
     /// Asks another node's engine, and waits for the answer at most `timeout`.
@@ -306,12 +307,7 @@ impl Mesh {
 
     /// Returns once what waits for peers that are connected has been given to their connections.
     pub async fn flush(&self) {
-        let waits = |line: &Line| {
-            let link = &line.link;
-            link.is_up.load(Ordering::Relaxed)
-                && link.frames.capacity() < link.frames.max_capacity()
-        };
-        while self.links().values().any(waits) {
+        while self.links().values().any(|line| line.link.waiting() > 0) {
             tokio::time::sleep(FLUSH_INTERVAL).await;
         }
         // The last of it is being written.
@@ -356,9 +352,8 @@ impl Mesh {
         {
             let links = self.links();
             let link = links.get(&to).map(|line| &line.link);
-            let link = link.filter(|link| link.is_up.load(Ordering::Relaxed));
-            let link = link.ok_or(RequestError::NotSent(to))?;
-            if link.frames.capacity() <= PEER_QUEUE - OWN_REQUESTS {
+            let link = link.filter(|link| link.is_up()).ok_or(RequestError::NotSent(to))?;
+            if link.waiting() >= OWN_REQUESTS {
                 return Err(RequestError::QueueFull(to));
             }
         }
@@ -372,25 +367,11 @@ impl Mesh {
             out.put_u64_le(id);
             out.extend_from_slice(body);
         });
-        encoded.is_ok() && self.queue(to, frame.into()).is_ok()
+        encoded.is_ok() && self.post(to, frame.into())
     }
 
-    fn queue(&self, to: NodeId, frame: Bytes) -> Result<(), ()> {
-        let links = self.links();
-        let link = links.get(&to).map(|line| &line.link);
-        let link = link.filter(|link| link.is_up.load(Ordering::Relaxed));
-        link.ok_or(())?.frames.try_send(frame).map_err(drop)
-    }
-
-    /// A connection to `peer` stands, or has ended: then no answer comes to what was asked over it.
-    fn set_up(&self, peer: NodeId, link: &Link, is_up: bool) {
-        link.is_up.store(is_up, Ordering::Relaxed);
-        if is_up {
-            link.note_connect();
-        }
-        if !is_up {
-            self.lock_waiting().retain(|_, waiting| waiting.from != peer);
-        }
+    fn post(&self, to: NodeId, frame: Bytes) -> bool {
+        self.links().get(&to).is_some_and(|line| line.link.post(frame))
     }
 
     fn lock_waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {

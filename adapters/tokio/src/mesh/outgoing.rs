@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
 use quorate_core::{LogId, NodeId};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{mpsc, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 use tracing::{debug, info, warn};
@@ -22,8 +21,6 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// After so many rounds through all its addresses in vain, a node that is no member is forgotten.
 const ROUNDS_LIMIT: u32 = 16;
-/// What is written at once. Bytes.
-const WRITE_BYTES: usize = 256 * 1024;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +50,6 @@ pub(super) async fn run(
     mesh: Mesh,
     peer: NodeId,
     link: Arc<Link>,
-    mut frames: mpsc::Receiver<Bytes>,
     mut places: watch::Receiver<Vec<Arc<str>>>,
 ) {
     let greeting = mesh.greeting(peer);
@@ -73,12 +69,11 @@ pub(super) async fn run(
             Ok((stream, _)) => {
                 info!(peer = %greeting.receiver, %address, "peer connected");
                 (back_off, rounds) = (BACK_OFF_MIN, 0);
-                mesh.set_up(peer, &link, true);
-                let ended = pump(&mesh, peer, stream, &mut frames).await;
-                mesh.set_up(peer, &link, false);
-                // What is left has nobody to go to any more.
-                while frames.try_recv().is_ok() {}
-                let Err(error) = ended else { return };
+                let stream = Arc::new(stream);
+                link.set_up(stream.clone());
+                let up = Up { mesh: &mesh, peer, link: &link };
+                let Err(error) = link.pump(&stream).await;
+                drop(up);
                 warn!(peer = %greeting.receiver, %address, %error, "peer lost");
             }
             Err(error @ ConnectError::Refused { .. }) => {
@@ -142,29 +137,17 @@ async fn greet(
     Ok(Ok((stream, read_welcome(&welcome))))
 }
 
-/// Writes frames, as many at once as wait. Ends well when the mesh closes.
-async fn pump(
-    mesh: &Mesh,
+/// A connection that stands. Dropped with it, also where its task is ended: then no answer comes to
+/// what was asked over it.
+struct Up<'a> {
+    mesh: &'a Mesh,
     peer: NodeId,
-    mut stream: TcpStream,
-    frames: &mut mpsc::Receiver<Bytes>,
-) -> std::io::Result<()> {
-    let (mut read, mut write) = stream.split();
-    let mut buffer = BytesMut::with_capacity(WRITE_BYTES);
-    loop {
-        let frame = tokio::select! {
-            frame = frames.recv() => frame,
-            // The peer never speaks on this connection: anything means that it has ended.
-            _ = read.read_u8() => return Err(std::io::ErrorKind::ConnectionReset.into()),
-        };
-        let Some(frame) = frame else { return Ok(()) };
-        buffer.clear();
-        buffer.extend_from_slice(&frame);
-        while buffer.len() < WRITE_BYTES {
-            let Ok(frame) = frames.try_recv() else { break };
-            buffer.extend_from_slice(&frame);
-        }
-        write.write_all(&buffer).await?;
-        mesh.note_sent(peer, buffer.len());
+    link: &'a Link,
+}
+
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        self.link.set_down();
+        self.mesh.lock_waiting().retain(|_, waiting| waiting.from != self.peer);
     }
 }

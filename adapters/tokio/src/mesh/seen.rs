@@ -36,16 +36,22 @@ impl Link {
     fn seen(&self) -> LinkSeen {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         LinkSeen {
-            is_up: self.is_up.load(Ordering::Relaxed),
-            waiting: (self.frames.max_capacity() - self.frames.capacity()) as u64,
+            is_up: self.is_up(),
+            waiting: self.waiting() as u64,
             connects: read(&self.traffic.connects),
             sent_bytes: read(&self.traffic.sent_bytes),
             received_bytes: read(&self.traffic.received_bytes),
         }
     }
+}
 
+impl Traffic {
     pub(super) fn note_connect(&self) {
-        self.traffic.connects.fetch_add(1, Ordering::Relaxed);
+        self.connects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_sent(&self, bytes: usize) {
+        self.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
@@ -53,12 +59,6 @@ impl Mesh {
     /// Looks at each peer.
     pub(crate) fn look(&self, mut look: impl FnMut(NodeId, LinkSeen)) {
         self.links().iter().for_each(|(peer, line)| look(*peer, line.link.seen()));
-    }
-
-    pub(super) fn note_sent(&self, peer: NodeId, bytes: usize) {
-        if let Some(line) = self.links().get(&peer) {
-            line.link.traffic.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
     }
 
     pub(super) fn note_received(&self, peer: NodeId, bytes: usize) {

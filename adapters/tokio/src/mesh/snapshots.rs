@@ -96,7 +96,7 @@ impl Mesh {
             out.put_u8(OFFER);
             put_offer(out, send, id);
         });
-        if encoded.is_err() || self.queue(send.to, frame.into()).is_err() {
+        if encoded.is_err() || !self.post(send.to, frame.into()) {
             self.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
