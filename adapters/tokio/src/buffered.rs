@@ -25,6 +25,13 @@ const LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 pub struct Buffered<S: LogStore + 'static> {
     shared: Arc<Shared<S>>,
     flusher: Option<JoinHandle<()>>,
+    /// None where somebody else acknowledges.
+    early: Option<Early>,
+}
+
+/// Acknowledges what a [`Buffered`] store may, without the store: nobody waits for its thread then.
+pub struct Early {
+    waiting: Arc<Waiting>,
     /// That of the last write; none before the first.
     hard_state: Option<HardState>,
     /// The index behind the last entry; none before the first write.
@@ -32,10 +39,16 @@ pub struct Buffered<S: LogStore + 'static> {
 }
 
 struct Shared<S> {
-    /// Locked before `pending`, by whoever locks both: so writes stay in order.
+    /// Locked before what waits, by whoever locks both: so writes stay in order.
     store: Mutex<S>,
+    waiting: Arc<Waiting>,
+}
+
+/// What is acknowledged and not durable.
+#[derive(Default)]
+struct Waiting {
     pending: Mutex<Pending>,
-    /// Something is pending, or the store ends.
+    /// Something is pending that was not, or the store ends.
     news: Condvar,
 }
 
@@ -55,15 +68,31 @@ impl<S: LogStore + 'static> Buffered<S> {
     /// # Errors
     /// Where the system starts no thread.
     pub fn new(store: S, interval: Duration) -> std::io::Result<Buffered<S>> {
-        let shared = Arc::new(Shared {
-            store: Mutex::new(store),
-            pending: Mutex::default(),
-            news: Condvar::new(),
-        });
+        let waiting = Arc::new(Waiting::default());
+        let shared = Arc::new(Shared { store: Mutex::new(store), waiting: waiting.clone() });
         let flushed = shared.clone();
         let thread = thread::Builder::new().name("quorate-flush".to_owned());
         let flusher = Some(thread.spawn(move || flushed.flush_until_end(interval))?);
-        Ok(Buffered { shared, flusher, hard_state: None, next: None })
+        let early = Some(Early { waiting, hard_state: None, next: None });
+        Ok(Buffered { shared, flusher, early })
+    }
+
+    /// The part that acknowledges: from now on a write that comes to the store itself is durable, with
+    /// everything before it, when it returns.
+    pub fn split(mut self) -> (Early, Buffered<S>) {
+        let waiting = self.shared.waiting.clone();
+        let early = self.early.take().unwrap_or(Early { waiting, hard_state: None, next: None });
+        (early, self)
+    }
+}
+
+impl Early {
+    /// Takes writes, in order with all others, that may be durable later; where it returns false they
+    /// are the store's to do.
+    pub(crate) fn take(&mut self, writes: &[Write]) -> bool {
+        // Each of them counts: what comes later is compared with it.
+        let may_wait = writes.iter().filter(|write| self.may_wait(write)).count() == writes.len();
+        may_wait && self.waiting.push(writes)
     }
 
     /// Whether this may be durable later: entries behind the last one, and nothing else that counts.
@@ -79,31 +108,38 @@ impl<S: LogStore + 'static> Buffered<S> {
     }
 }
 
-impl<S: LogStore> Shared<S> {
-    fn store(&self) -> MutexGuard<'_, S> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Waiting {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what is to be durable later; whether that is too much now.
-    fn push(&self, writes: &[Write]) -> Result<bool, StoreError> {
+    /// Notes what is to be durable later; false where that would be too much, or nothing is durable
+    /// any more.
+    fn push(&self, writes: &[Write]) -> bool {
         let mut pending = self.pending();
-        if let Some(error) = &pending.failed {
-            return Err(error.clone());
+        if pending.failed.is_some() || pending.bytes > LIMIT_BYTES {
+            return false;
         }
+        let is_first = pending.writes.is_empty();
         pending.writes.extend_from_slice(writes);
         pending.bytes += writes.iter().map(|write| write.entries.cost()).sum::<u64>();
-        Ok(pending.bytes > LIMIT_BYTES)
+        if is_first {
+            self.news.notify_one();
+        }
+        true
+    }
+}
+
+impl<S: LogStore> Shared<S> {
+    fn store(&self) -> MutexGuard<'_, S> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes everything durable that is pending; gives the store.
     fn flushed(&self) -> Result<MutexGuard<'_, S>, StoreError> {
         let mut store = self.store();
         let writes = {
-            let mut pending = self.pending();
+            let mut pending = self.waiting.pending();
             if let Some(error) = &pending.failed {
                 return Err(error.clone());
             }
@@ -113,19 +149,20 @@ impl<S: LogStore> Shared<S> {
         if !writes.is_empty()
             && let Err(error) = store.write(&writes)
         {
-            self.pending().failed = Some(error.clone());
+            self.waiting.pending().failed = Some(error.clone());
             return Err(error);
         }
         Ok(store)
     }
 
     fn flush_until_end(&self, interval: Duration) {
+        let Waiting { news, .. } = &*self.waiting;
         loop {
             let waits = |pending: &mut Pending| pending.writes.is_empty() && !pending.is_ending;
-            let pending = self.news.wait_while(self.pending(), waits);
+            let pending = news.wait_while(self.waiting.pending(), waits);
             let pending = pending.unwrap_or_else(PoisonError::into_inner);
             let more_comes = |pending: &mut Pending| !pending.is_ending;
-            let waited = self.news.wait_timeout_while(pending, interval, more_comes);
+            let waited = news.wait_timeout_while(pending, interval, more_comes);
             let is_ending = waited.unwrap_or_else(PoisonError::into_inner).0.is_ending;
             // The next write hears of an error.
             if self.flushed().is_err() || is_ending {
@@ -137,21 +174,10 @@ impl<S: LogStore> Shared<S> {
 
 impl<S: LogStore + 'static> LogStore for Buffered<S> {
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        let before = (self.hard_state, self.next);
-        // Each of them counts: what comes later is compared with it.
-        let waiting = writes.iter().filter(|write| self.may_wait(write)).count();
-        if waiting < writes.len() {
-            let written = self.shared.flushed()?.write(writes);
-            if written.is_err() {
-                (self.hard_state, self.next) = before;
-            }
-            return written;
+        if self.early.as_mut().is_some_and(|early| early.take(writes)) {
+            return Ok(());
         }
-        if self.shared.push(writes)? {
-            return self.shared.flushed().map(drop);
-        }
-        self.shared.news.notify_one();
-        Ok(())
+        self.shared.flushed()?.write(writes)
     }
 
     fn read(&mut self, from: Index, through: Index, max_bytes: u64) -> Result<Entries, StoreError> {
@@ -200,8 +226,8 @@ impl<S: LogStore + 'static> LogStore for Buffered<S> {
 impl<S: LogStore + 'static> Drop for Buffered<S> {
     /// Makes the rest durable.
     fn drop(&mut self) {
-        self.shared.pending().is_ending = true;
-        self.shared.news.notify_one();
+        self.shared.waiting.pending().is_ending = true;
+        self.shared.waiting.news.notify_one();
         if let Some(flusher) = self.flusher.take() {
             let _ = flusher.join();
         }

@@ -23,7 +23,7 @@ mod switchboard;
 mod transport;
 mod turn;
 
-pub use buffered::Buffered;
+pub use buffered::{Buffered, Early};
 pub use clock::Clock;
 pub use handle::{NodeHandle, NodeStatus, ProposeError, ReadError, SnapshotError, TransferError};
 pub use membership::{Contact, Membership};

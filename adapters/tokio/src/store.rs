@@ -204,17 +204,10 @@ impl<S: LogStore> Worker<S> {
 
 /// A group commit, measured.
 fn write(store: &mut impl LogStore, metrics: &StoreMetrics, job: WriteJob) -> WriteDone {
-    let writes = job.writes().iter().map(|write| &write.entries);
-    let (entries, bytes) =
-        writes.fold((0, 0), |(entries, bytes), more| (entries + more.len(), bytes + more.cost()));
+    metrics.commits.tell(&job);
     let begun = Instant::now();
     let done = job.run(store);
     metrics.write_seconds.record(begun.elapsed());
-    // Others write terms, votes and what is committed.
-    if entries > 0 {
-        metrics.commit_entries.record(entries as f64);
-        metrics.commit_bytes.record(bytes as f64);
-    }
     if done.has_failed() {
         metrics.failures.increment(1);
     }

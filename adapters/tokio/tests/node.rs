@@ -126,6 +126,7 @@ impl Lone {
         let store = Gated { inner, gate: Arc::new(Mutex::new(closed)), waiting: tell };
         let machine = Arc::new(RwLock::new(Counter::default()));
         let parts = NodeParts {
+            early: None,
             driver: driver.unwrap(),
             store,
             machine,

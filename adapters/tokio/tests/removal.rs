@@ -41,7 +41,8 @@ fn start(board: &Switchboard, id: u64) -> NodeHandle<()> {
     let NetParts { net, inbox, snapshots, .. } = NetParts::over(Arc::new(board.plug(node)), node);
     let machine = Arc::new(RwLock::new(Nothing));
     let policy = SnapshotPolicy::default();
-    spawn(NodeParts { driver, store, machine, net, inbox, snapshots, policy, clock }).unwrap()
+    spawn(NodeParts { driver, store, early: None, machine, net, inbox, snapshots, policy, clock })
+        .unwrap()
 }
 
 async fn leader(nodes: &[NodeHandle<()>]) -> NodeHandle<()> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_driver::LogStore;
-use quorate_tokio::Buffered;
+use quorate_tokio::{Buffered, Early};
 
 use crate::StartError;
 
@@ -33,15 +33,17 @@ impl Durability {
     /// The greatest interval.
     pub const INTERVAL_MAX: Duration = Duration::from_secs(10);
 
-    /// A store that acknowledges so.
+    /// A store that acknowledges so, and what acknowledges for it.
     pub(crate) fn of(
         self,
         store: impl LogStore + 'static,
-    ) -> Result<Box<dyn LogStore>, StartError> {
+    ) -> Result<(Option<Early>, Box<dyn LogStore>), StartError> {
         Ok(match self {
-            Durability::Durable => Box::new(store),
+            Durability::Durable => (None, Box::new(store)),
             Durability::Buffered { interval } => {
-                Box::new(Buffered::new(store, interval).map_err(StartError::Thread)?)
+                let buffered = Buffered::new(store, interval).map_err(StartError::Thread)?;
+                let (early, store) = buffered.split();
+                (Some(early), Box::new(store))
             }
         })
     }

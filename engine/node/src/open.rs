@@ -43,7 +43,7 @@ where
         NetChoice::Mesh(Some(listener)) => Some(addresses::advertised(config, listener)?),
         NetChoice::Mesh(None) | NetChoice::Own(_) => None,
     };
-    let store = config.durability.of(store)?;
+    let (early, store) = config.durability.of(store)?;
     let persisted = persisted(config, recovered, address.clone())?;
     let driver = match recorder(config)? {
         Some(recorder) => Driver::restore_recorded(core, persisted, clock.now(), recorder),
@@ -54,8 +54,17 @@ where
     let NetParts { net, inbox, requests, snapshots } = connect(config, net, &address);
     let requests = net.is_some().then_some(requests);
     let policy = config.snapshot_policy();
-    let parts =
-        NodeParts { driver, store, machine, net: net.clone(), inbox, snapshots, policy, clock };
+    let parts = NodeParts {
+        driver,
+        store,
+        early,
+        machine,
+        net: net.clone(),
+        inbox,
+        snapshots,
+        policy,
+        clock,
+    };
     let options = NodeOptions { group: config.group, request_queue: config.request_queue };
     let node = spawn_with(parts, options).map_err(|error| {
         // Others must not take it for a node that is there.

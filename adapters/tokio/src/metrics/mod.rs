@@ -9,7 +9,7 @@ mod published;
 
 use metrics::{Counter, Histogram};
 use quorate_core::Status;
-use quorate_driver::Outcome;
+use quorate_driver::{Outcome, WriteJob};
 
 pub(crate) use self::published::{Publisher, Waiting};
 pub use self::{
@@ -24,6 +24,7 @@ pub(crate) struct TaskMetrics {
     pub(crate) labels: Labels,
     pub(crate) publisher: Publisher,
     pub(crate) proposals: Proposals,
+    pub(crate) commits: CommitMetrics,
     pub(crate) snapshots: SnapshotMetrics,
 }
 
@@ -34,6 +35,7 @@ impl TaskMetrics {
             labels,
             publisher: Publisher::new(labels),
             proposals: Proposals::new(&labels),
+            commits: CommitMetrics::new(&labels),
             snapshots: SnapshotMetrics::new(&labels),
         }
     }
@@ -101,8 +103,7 @@ impl Proposals {
 /// What the store's thread tells.
 pub(crate) struct StoreMetrics {
     pub(crate) write_seconds: Histogram,
-    pub(crate) commit_entries: Histogram,
-    pub(crate) commit_bytes: Histogram,
+    pub(crate) commits: CommitMetrics,
     pub(crate) reads: Counter,
     pub(crate) failures: Counter,
     /// From the first part of a snapshot to the last.
@@ -113,11 +114,36 @@ impl StoreMetrics {
     pub(crate) fn new(labels: &Labels) -> StoreMetrics {
         StoreMetrics {
             write_seconds: labels.histogram(&names::STORE_WRITE_SECONDS, &[]),
-            commit_entries: labels.histogram(&names::COMMIT_ENTRIES, &[]),
-            commit_bytes: labels.histogram(&names::COMMIT_BYTES, &[]),
+            commits: CommitMetrics::new(labels),
             reads: labels.counter(&names::STORE_READS, &[]),
             failures: labels.counter(&names::STORE_FAILURES, &[]),
             snapshot_seconds: labels.histogram(&names::SNAPSHOT_SECONDS, &["write"]),
+        }
+    }
+}
+
+/// What is told of each group commit.
+pub(crate) struct CommitMetrics {
+    entries: Histogram,
+    bytes: Histogram,
+}
+
+impl CommitMetrics {
+    pub(crate) fn new(labels: &Labels) -> CommitMetrics {
+        CommitMetrics {
+            entries: labels.histogram(&names::COMMIT_ENTRIES, &[]),
+            bytes: labels.histogram(&names::COMMIT_BYTES, &[]),
+        }
+    }
+
+    pub(crate) fn tell(&self, job: &WriteJob) {
+        let writes = job.writes().iter().map(|write| &write.entries);
+        let (entries, bytes) = writes
+            .fold((0, 0), |(entries, bytes), more| (entries + more.len(), bytes + more.cost()));
+        // Others write terms, votes and what is committed.
+        if entries > 0 {
+            self.entries.record(entries as f64);
+            self.bytes.record(bytes as f64);
         }
     }
 }
