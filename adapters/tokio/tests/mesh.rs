@@ -347,3 +347,17 @@ async fn a_request_whose_peer_dies_is_unknown_at_once() {
     assert_eq!(answer, Err(RequestError::NoAnswer(node(2))));
     one.mesh.close().await;
 }
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_told_once() {
+    let (mut one, two) = pair().await;
+    let _ = ask(&one.mesh, node(2), Duration::from_millis(10)).await;
+    let early = timeout(Duration::from_millis(50), one.parts.snapshots.recv()).await;
+    assert!(early.is_err(), "it stands");
+    two.mesh.close().await;
+    let told = timeout(LONG, one.parts.snapshots.recv()).await.expect("it is told").unwrap();
+    assert_eq!(format!("{told:?}"), "SnapshotFrame(Unreachable(n2))");
+    let again = timeout(Duration::from_millis(200), one.parts.snapshots.recv()).await;
+    assert!(again.is_err(), "connecting in vain is no news");
+    one.mesh.close().await;
+}

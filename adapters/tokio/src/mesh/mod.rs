@@ -180,6 +180,8 @@ struct Shared {
     next_request: AtomicU64,
     waiting: Mutex<HashMap<u64, Waiting>>,
     counters: MeshCounters,
+    /// Who hears that a peer cannot be reached.
+    tell: mpsc::Sender<SnapshotFrame>,
     /// None once it is closed.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -226,6 +228,7 @@ impl Mesh {
     pub fn start(listener: TcpListener, options: MeshOptions) -> MeshParts {
         let given = options.peers.iter();
         let given = given.map(|(peer, address)| (*peer, Arc::from(address.to_string()))).collect();
+        let (ends, received) = Ends::new();
         let shared = Shared {
             peers: Mutex::new(Peers::new(options.node, given)),
             options,
@@ -234,10 +237,10 @@ impl Mesh {
             next_request: AtomicU64::new(1),
             waiting: Mutex::default(),
             counters: MeshCounters::default(),
+            tell: ends.tell.clone(),
             tasks: Mutex::new(Some(JoinSet::new())),
         };
         let mesh = Mesh { shared: Arc::new(shared) };
-        let (ends, received) = Ends::new();
         mesh.rewire(&mesh.peers());
         mesh.run(incoming::listen(mesh.clone(), listener, ends));
         let NetParts { inbox, requests, snapshots, .. } = received;

@@ -12,7 +12,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    Link, Mesh,
+    Link, Mesh, Said, SnapshotFrame,
     greeting::{Greeting, Refusal, WELCOME, WELCOME_BYTES, read_welcome},
 };
 
@@ -137,8 +137,8 @@ async fn greet(
     Ok(Ok((stream, read_welcome(&welcome))))
 }
 
-/// A connection that stands. Dropped with it, also where its task is ended: then no answer comes to
-/// what was asked over it.
+/// A connection that stands. Dropped with it, also where its task is ended: then what was sent last is
+/// lost, and no answer comes to what was asked over it.
 struct Up<'a> {
     mesh: &'a Mesh,
     peer: NodeId,
@@ -148,6 +148,8 @@ struct Up<'a> {
 impl Drop for Up<'_> {
     fn drop(&mut self) {
         self.link.set_down();
+        // Where the node is too busy to hear of it, answers that do not come say it later.
+        let _ = self.mesh.shared.tell.try_send(SnapshotFrame(Said::Unreachable(self.peer)));
         self.mesh.lock_waiting().retain(|_, waiting| waiting.from != self.peer);
     }
 }
