@@ -106,16 +106,16 @@ impl<R> Route<R> {
     /// Returns once this node's own state may answer a read that was invoked when this was called.
     pub(crate) async fn confirm(&self, consistency: Consistency) -> Result<(), EngineError> {
         let confirm = match consistency {
-            Consistency::Stale => {
-                self.metrics.read(consistency, ReadPath::Local);
-                return Ok(());
-            }
-            Consistency::Lease if self.node.may_read() => {
-                self.metrics.read(consistency, ReadPath::Local);
-                return Ok(());
-            }
-            Consistency::Lease => Confirm::Lease,
             Consistency::Linearizable => Confirm::Linearizable,
+            Consistency::Lease | Consistency::Stale => {
+                // Whoever reads in a loop, and never waits, would keep the thread for ever.
+                tokio::task::coop::consume_budget().await;
+                if consistency == Consistency::Stale || self.node.may_read() {
+                    self.metrics.read(consistency, ReadPath::Local);
+                    return Ok(());
+                }
+                Confirm::Lease
+            }
         };
         let read = self.metrics.begin_read(consistency);
         let confirmed = self.retry(Repeat::Safe, |_, left| async move {

@@ -3,13 +3,21 @@
 
 mod common;
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use common::{LONG, Three};
 
 use quorate::{
-    Coordination, EmbeddedEngine, EngineConfig, EngineError, NodeId, RequestError, Start,
-    StartError, VALUE_LIMIT_BYTES,
+    Consistency, Coordination, EmbeddedEngine, EngineConfig, EngineError, KeyRange, NodeId,
+    RangeRequest, RequestError, Start, StartError, VALUE_LIMIT_BYTES,
 };
 use quorate_wal::WalError;
 use tokio::net::TcpListener;
@@ -58,6 +66,30 @@ async fn a_value_or_key_over_the_limit_is_refused_before_it_is_proposed() {
     assert_eq!(error, EngineError::Invalid(RequestError::ValueTooLong { size }));
     let error = client.put("", "1").await.unwrap_err();
     assert_eq!(error, EngineError::Invalid(RequestError::EmptyKey));
+    engine.stop().await.unwrap();
+}
+
+/// With one thread for all: the timer fires only where the reader lets it.
+#[tokio::test]
+async fn a_client_that_reads_without_end_does_not_keep_the_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = EmbeddedEngine::start(dir.path()).await.unwrap();
+    engine.wait_ready(LONG).await.unwrap();
+    for consistency in [Consistency::Stale, Consistency::Lease] {
+        let (client, begun) = (engine.client(), Instant::now());
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = is_over.clone();
+        let reading = tokio::spawn(async move {
+            let request = RangeRequest::new(KeyRange::key("none"));
+            while !over.load(Ordering::Relaxed) && begun.elapsed() < LONG {
+                client.read(request.clone(), consistency).await.unwrap();
+            }
+            over.load(Ordering::Relaxed)
+        });
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        is_over.store(true, Ordering::Relaxed);
+        assert!(reading.await.unwrap(), "{consistency:?}");
+    }
     engine.stop().await.unwrap();
 }
 
