@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+pub(crate) mod collector;
 pub(crate) mod growing;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
