@@ -75,6 +75,34 @@ async fn a_log_that_begins_with_a_snapshot_opens_and_holds_all() {
 }
 
 #[tokio::test]
+async fn a_snapshot_is_taken_by_time_where_nothing_else_happens() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = EngineConfig {
+        snapshot_every_entries: 0,
+        snapshot_interval: Duration::from_millis(300),
+        // Nothing else wakes a node that is alone.
+        compact_after: Duration::ZERO,
+        ..EngineConfig::new(dir.path())
+    };
+    let engine = EmbeddedEngine::start_with(config).await.unwrap();
+    engine.wait_ready(LONG).await.unwrap();
+    let mut newest = 0;
+    for round in 0..3 {
+        engine.client().put("a", round.to_string()).await.unwrap();
+        let applied = engine.status().applied;
+        let taken = async {
+            while engine.status().snapshot < applied {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(LONG, taken).await.expect("it is taken by itself");
+        assert!(engine.status().snapshot > newest);
+        newest = engine.status().snapshot;
+    }
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_snapshot_that_rotted_is_named_and_stops_the_node() {
     let dir = tempfile::tempdir().unwrap();
     let engine = EmbeddedEngine::start_with(often(EngineConfig::new(dir.path()))).await.unwrap();

@@ -120,8 +120,11 @@ knobs! {
         /// A snapshot is taken each time that so many entries were applied; 0 for never.
         snapshot_every_entries: u64 = 100_000, Count(0..=u64::MAX);
         /// A snapshot is taken each time that the entries applied since the last cost so much; 0 for
-        /// never. Of both rules, the first that is met counts.
+        /// never.
         snapshot_every_bytes: u64 = 0, Size(0..=u64::MAX);
+        /// A snapshot is taken once the first entry since the last was applied so long ago; zero for
+        /// never. Of the three rules, the first that is met counts.
+        snapshot_interval: Duration = Duration::ZERO, Time(Duration::ZERO..=365 * 24 * HOUR);
         /// Entries that stay in the log behind a snapshot, so that a node that lags a little needs none.
         retain_entries: u64 = 10_000, Count(0..=u64::MAX);
     }

@@ -138,6 +138,7 @@ impl EngineConfig {
         SnapshotPolicy {
             every_entries: self.snapshot_every_entries,
             every_bytes: self.snapshot_every_bytes,
+            every_nanos: nanos(self.snapshot_interval),
         }
     }
 
