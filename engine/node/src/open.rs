@@ -105,7 +105,10 @@ fn connect(config: &EngineConfig, net: NetChoice, address: &Option<Arc<str>>) ->
     match net {
         NetChoice::Mesh(None) => NetParts::alone(),
         NetChoice::Mesh(Some(listener)) => {
-            let (address, peers) = (address.clone(), config.peers.clone());
+            let address = address.clone();
+            // Hosts by name are found by the configuration of the group, where founding puts them.
+            let given = config.peers.iter();
+            let peers = given.filter_map(|(node, at)| Some((*node, at.socket()?))).collect();
             Mesh::start(listener, MeshOptions { group, node, address, peers }).into()
         }
         NetChoice::Own(transport) => NetParts::over(transport, node),

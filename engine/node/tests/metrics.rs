@@ -220,7 +220,8 @@ async fn what_is_dropped_and_refused_is_counted_by_reason() {
     let (one, two) = (NodeId::of(1), NodeId::of(2));
     let peers = BTreeMap::from([(one, address), (two, others.local_addr().unwrap())]);
     let base = EngineConfig::new(dir.path());
-    let config = EngineConfig { group, peers: peers.clone(), watch_limit: 0, ..base };
+    let given = peers.iter().map(|(node, address)| (*node, (*address).into())).collect();
+    let config = EngineConfig { group, peers: given, watch_limit: 0, ..base };
     let engine = EmbeddedEngine::start_on(config, Some(own)).await.unwrap();
     let of = |scrape: &Scrape| scrape.of(group, one);
 

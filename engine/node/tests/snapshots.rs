@@ -1,9 +1,9 @@
 //! Snapshots on real disks and over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use quorate::{Coordination, EmbeddedEngine, EngineConfig, NodeId, Start};
+use quorate::{Coordination, EmbeddedEngine, EngineConfig, NodeId, PeerAddress, Start};
 use tokio::net::TcpListener;
 
 /// Far more than anything here takes; only a hang reaches it.
@@ -145,8 +145,8 @@ async fn a_node_that_lags_behind_the_log_gets_the_snapshot_over_the_mesh() {
     for _ in 0..3 {
         listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
     }
-    let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap());
-    let peers: BTreeMap<NodeId, SocketAddr> = (1..).map(NodeId::of).zip(addresses).collect();
+    let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().into());
+    let peers: BTreeMap<NodeId, PeerAddress> = (1..).map(NodeId::of).zip(addresses).collect();
     let config = |node: NodeId| {
         let config = EngineConfig::new(dir.path().join(node.to_string()));
         often(EngineConfig { node, peers: peers.clone(), ..config })

@@ -13,6 +13,7 @@ use super::{
     group::{Listen, Promoted, Reached},
     kind::{Acknowledged, Count, Directory, File, Flag, Kind, Members, Node, Size, Storage, Time},
     knob::{Knob, knobs, set},
+    peer::PeerAddress,
 };
 
 const KIB: u64 = 1024;
@@ -33,9 +34,9 @@ knobs! {
         node: NodeId = NodeId::of(1), Node;
         /// The group's name: nodes and directories of other groups are refused.
         group: u64 = 1, Count(0..=u64::MAX);
-        /// The founding members, this one included, with their addresses; the same on each. Empty for a
-        /// group of one. Once a group is founded its log says who the members are and where.
-        peers: BTreeMap<NodeId, SocketAddr> = BTreeMap::new(), Members;
+        /// The founding members, this one included, with their hosts, by name or IP address, and ports; the
+        /// same on each. Empty for a group of one. Once a group is founded its log says who the members are and where.
+        peers: BTreeMap<NodeId, PeerAddress> = BTreeMap::new(), Members;
         /// Where the node listens for the others. Without it: its address among `peers`, or the one that
         /// its log has. A group of one that listens can grow.
         listen: Option<SocketAddr> = None, Listen;

@@ -9,6 +9,7 @@ mod knob;
 mod knobs;
 mod load;
 mod page;
+mod peer;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use self::{
     error::{Conflict, Place, SettingError},
     knob::Knob,
     knobs::EngineConfig,
+    peer::PeerAddress,
 };
 
 /// Whether a node's storage should be new.
