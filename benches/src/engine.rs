@@ -1,11 +1,11 @@
 //! quorate as it is embedded: one node, or several on loopback.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use bytes::Bytes;
 use quorate::{
     Client as Embedded, Consistency, Coordination, Durability, EmbeddedEngine, EngineConfig,
-    KeyRange, NodeId, RangeRequest,
+    KeyRange, NodeId, PeerAddress, RangeRequest,
 };
 use quorate_bench_load::{Case, Client, KEY_BYTES, Operation, System};
 use tokio::{net::TcpListener, task::AbortHandle};
@@ -110,10 +110,10 @@ async fn configs(
     }
     let failed = |error: std::io::Error| format!("no port on loopback: {error}");
     let mut listeners = Vec::new();
-    let mut peers: BTreeMap<NodeId, SocketAddr> = BTreeMap::new();
+    let mut peers: BTreeMap<NodeId, PeerAddress> = BTreeMap::new();
     for node in (1..=case.nodes).map(NodeId::of) {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
-        peers.insert(node, listener.local_addr().map_err(failed)?);
+        peers.insert(node, listener.local_addr().map_err(failed)?.into());
         listeners.push((node, listener));
     }
     let config = |node: NodeId| {

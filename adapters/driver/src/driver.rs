@@ -58,6 +58,7 @@ pub struct Driver<R> {
     cause: Option<Cause>,
     halted: bool,
     counters: DriverCounters,
+    last_event: Timestamp,
 }
 
 impl<R: Clone> Driver<R> {
@@ -138,6 +139,7 @@ impl<R: Clone> Driver<R> {
             cause: None,
             halted: false,
             counters: DriverCounters::default(),
+            last_event: now,
         };
         // A first step lets the core ask for what a new group must write.
         driver.step(Input::Tick, now);
@@ -159,9 +161,14 @@ impl<R: Clone> Driver<R> {
         self.tap.recorder.take().map(|recorder| *recorder)
     }
 
-    /// When [`Input::Tick`] is due.
+    /// When [`Driver::tick`] is due.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.raft.deadline()
+        self.raft.deadline().into_iter().chain(self.snapshots.due).min()
+    }
+
+    /// The time of the last event.
+    pub(crate) fn last_event(&self) -> Timestamp {
+        self.last_event
     }
 
     /// Whether the node stopped for good.
@@ -284,15 +291,14 @@ impl<R: Clone> Driver<R> {
         match done.work {
             Done::Applied { entries, responses } => {
                 let (count, cost) = (entries.len(), entries.cost());
-                self.snapshots.since.0 += count;
-                self.snapshots.since.1 += cost;
+                self.snapshots.applied(count, cost, at);
                 for (entry, response) in entries.iter().zip(&responses) {
                     self.applied = entry.log_id.index;
                     self.waiting.applied(entry.log_id, response, &mut self.outcomes);
                 }
             }
             Done::Installed { last, result: Ok(()) } => {
-                self.snapshots.since = (0, 0);
+                self.snapshots.begun();
                 self.applied = last.index;
                 let covered = self.waiting.installed(last, &mut self.outcomes);
                 self.counters.covered_proposals += covered;
@@ -341,6 +347,9 @@ impl<R: Clone> Driver<R> {
 
     /// Steps the core, and leaves its actions to be taken in by [`Driver::route`].
     pub(crate) fn step_core(&mut self, input: Input, at: Timestamp) {
+        self.last_event = at;
+        // Whoever was to be woken by it is awake, and asks again.
+        self.snapshots.due.take_if(|due| *due <= at);
         let event = Event { at, input };
         let before = self.actions.len();
         if self.tap.is_open() {

@@ -16,16 +16,19 @@ pub struct SnapshotPolicy {
     pub every_entries: u64,
     /// What was applied since the last costs so much; 0 for never. Bytes; default 0.
     pub every_bytes: u64,
+    /// The first of what was applied since the last was applied so long ago; 0 for never. Default 0.
+    pub every_nanos: u64,
 }
 
 impl SnapshotPolicy {
     /// Only on demand.
-    pub const NEVER: SnapshotPolicy = SnapshotPolicy { every_entries: 0, every_bytes: 0 };
+    pub const NEVER: SnapshotPolicy =
+        SnapshotPolicy { every_entries: 0, every_bytes: 0, every_nanos: 0 };
 }
 
 impl Default for SnapshotPolicy {
     fn default() -> SnapshotPolicy {
-        SnapshotPolicy { every_entries: 100_000, every_bytes: 0 }
+        SnapshotPolicy { every_entries: 100_000, ..SnapshotPolicy::NEVER }
     }
 }
 
@@ -133,26 +136,64 @@ pub struct SnapshotSend {
     pub meta: Arc<SnapshotMeta>,
 }
 
+/// What was applied since the last snapshot was begun or installed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Since {
+    entries: u64,
+    bytes: u64,
+    /// When the first of it was; none where there is nothing.
+    first: Option<Timestamp>,
+}
+
 /// What the driver knows of snapshots.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshots {
     /// The one that is being kept.
     taking: Option<LogId>,
-    /// Entries and bytes applied since the last one was begun or installed.
-    pub(crate) since: (u64, u64),
+    since: Since,
+    /// When the policy that was asked last will ask for one, if nothing else happens. Always behind
+    /// the last event.
+    pub(crate) due: Option<Timestamp>,
     /// Whether a peer asked for one beyond the newest.
     pub(crate) wanted: bool,
     pub(crate) sends: Vec<SnapshotSend>,
     pub(crate) discards: Vec<Arc<SnapshotMeta>>,
 }
 
+impl Snapshots {
+    pub(crate) fn applied(&mut self, entries: u64, bytes: u64, at: Timestamp) {
+        self.since.entries += entries;
+        self.since.bytes += bytes;
+        self.since.first.get_or_insert(at);
+    }
+
+    /// One was begun or installed: nothing was applied since.
+    pub(crate) fn begun(&mut self) {
+        self.since = Since::default();
+        self.due = None;
+    }
+}
+
 impl<R: Clone> Driver<R> {
-    /// Whether `policy` asks for a snapshot now, or a peer whose state machine is damaged does.
-    pub fn is_snapshot_due(&self, policy: SnapshotPolicy) -> bool {
-        let (entries, bytes) = self.snapshots.since;
+    /// Whether `policy` asks for a snapshot now, or a peer whose state machine is damaged does. Now is
+    /// the time of the last event. Where only time is missing, [`Driver::deadline`] says until when:
+    /// ask again after each event.
+    pub fn is_snapshot_due(&mut self, policy: SnapshotPolicy) -> bool {
+        self.snapshots.due = None;
+        if !self.may_take_snapshot() {
+            return false;
+        }
+        let Since { entries, bytes, first } = self.snapshots.since;
         let reached = |limit: u64, found: u64| limit > 0 && found >= limit;
+        let by_time = first.filter(|_| policy.every_nanos > 0);
+        let by_time = by_time.map(|first| Timestamp(first.0.saturating_add(policy.every_nanos)));
+        let is_late = by_time.is_some_and(|due| due <= self.last_event());
         let is_due = reached(policy.every_entries, entries) || reached(policy.every_bytes, bytes);
-        (is_due || self.snapshots.wanted) && self.may_take_snapshot()
+        if is_due || is_late || self.snapshots.wanted {
+            return true;
+        }
+        self.snapshots.due = by_time;
+        false
     }
 
     /// Whether there is anything new to take a snapshot of, and nothing in the way.
@@ -173,7 +214,7 @@ impl<R: Clone> Driver<R> {
         let index = self.applied();
         let last = LogId::new(self.raft().status().log.term_at(index)?, index);
         self.snapshots.taking = Some(last);
-        self.snapshots.since = (0, 0);
+        self.snapshots.begun();
         self.snapshots.wanted = false;
         let incarnation = self.incarnation();
         Some(SnapshotJob { incarnation, last, serialize: machine.snapshot() })

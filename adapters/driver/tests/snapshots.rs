@@ -7,7 +7,7 @@ use std::sync::Arc;
 use host::*;
 use quorate_core::{
     Body, Consistency, Entries, Halt, LogId, MemberChange, Message, Promotion, Refusal,
-    SnapshotMeta, VoteAnswer, commands,
+    SnapshotMeta, Timestamp, VoteAnswer, commands,
 };
 use quorate_driver::{
     ApplyJob, Cause, Driver, LogStore, MemoryStore, Outcome, SnapshotId, SnapshotPolicy,
@@ -154,6 +154,66 @@ fn a_snapshot_is_taken_when_it_is_due_and_the_next_life_begins_with_it() {
     run(&mut driver, &mut store, &mut again);
     // The new life's own first entry is one more.
     assert_eq!((again.commands, again.last), (19, machine.last + 1));
+}
+
+/// Does all that is due, at `now`.
+fn run_at(
+    now: Timestamp,
+    driver: &mut Driver<<Count as StateMachine>::Response>,
+    store: &mut MemoryStore,
+    machine: &mut Count,
+) {
+    loop {
+        if let Some(job) = driver.next_write() {
+            driver.write_done(job.run(store), now);
+        } else if let Some(job) = driver.next_log_read() {
+            driver.log_read_done(job.run(store), now);
+        } else if let Some(job) = driver.next_apply() {
+            driver.apply_done(job.run(store, machine), now);
+        } else {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_is_due_a_while_after_the_first_entry_that_none_covers() {
+    let mut store = MemoryStore::new();
+    let mut machine = Count::default();
+    let mut driver = begin(1, &mut store);
+    run(&mut driver, &mut store, &mut machine);
+    let job = driver.take_snapshot(&machine).expect("there is something new");
+    driver.snapshot_done(job.run(&mut store), NOW);
+    run(&mut driver, &mut store, &mut machine);
+    let policy = SnapshotPolicy { every_nanos: 1_000, ..SnapshotPolicy::NEVER };
+    let at = |nanos: u64| Timestamp(NOW.0 + nanos);
+    let wakes = |driver: &Driver<_>, nanos| driver.deadline() == Some(at(nanos));
+    // Nothing was applied since: it is due neither now nor ever.
+    driver.tick(at(0));
+    assert!(!driver.is_snapshot_due(policy) && !wakes(&driver, 1_000));
+    driver.propose(proposals(1..2), at(0));
+    run_at(at(0), &mut driver, &mut store, &mut machine);
+    assert!(!driver.is_snapshot_due(policy) && wakes(&driver, 1_000));
+    // The first one counts, not the last.
+    driver.propose(proposals(2..3), at(900));
+    run_at(at(900), &mut driver, &mut store, &mut machine);
+    assert!(!driver.is_snapshot_due(policy) && wakes(&driver, 1_000));
+    assert!(!driver.is_snapshot_due(SnapshotPolicy::NEVER) && !wakes(&driver, 1_000));
+    driver.tick(at(999));
+    assert!(!driver.is_snapshot_due(policy) && wakes(&driver, 1_000));
+    // Nobody is woken twice for the same.
+    driver.tick(at(1_000));
+    assert!(!wakes(&driver, 1_000) && driver.is_snapshot_due(policy));
+    let job = driver.take_snapshot(&machine).expect("it is due");
+    assert!(!driver.is_snapshot_due(policy), "one is under way");
+    driver.snapshot_done(job.run(&mut store), at(1_000));
+    run_at(at(1_000), &mut driver, &mut store, &mut machine);
+    driver.tick(at(5_000));
+    assert!(!driver.is_snapshot_due(policy), "there is nothing new");
+    // It is counted anew from what comes then.
+    driver.propose(proposals(3..4), at(5_000));
+    run_at(at(5_000), &mut driver, &mut store, &mut machine);
+    assert!(!driver.is_snapshot_due(policy) && wakes(&driver, 6_000));
 }
 
 #[test]

@@ -4,7 +4,10 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,13 +29,17 @@ fn node(id: u64) -> NodeId {
     NodeId::of(id)
 }
 
+fn named<const N: usize>(peers: [(u64, SocketAddr); N]) -> BTreeMap<NodeId, Arc<str>> {
+    peers.into_iter().map(|(id, address)| (node(id), address.to_string().into())).collect()
+}
+
 /// A mesh of nodes 1 and 2, of which only 1 is real.
 async fn lone_node() -> (MeshParts, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     // Nobody listens at port 1.
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
-    let peers = BTreeMap::from([(node(1), address), (node(2), nobody)]);
+    let peers = named([(1, address), (2, nobody)]);
     let options = MeshOptions { group: GROUP, node: node(1), address: None, peers };
     (Mesh::start(listener, options), address)
 }
@@ -202,8 +209,7 @@ async fn pair() -> (Real, Real) {
     let two = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addresses = [one.local_addr().unwrap(), two.local_addr().unwrap()];
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
-    let peers =
-        BTreeMap::from([(node(1), addresses[0]), (node(2), addresses[1]), (node(3), nobody)]);
+    let peers = named([(1, addresses[0]), (2, addresses[1]), (3, nobody)]);
     let start = |listener, id, address| {
         let (node, peers) = (node(id), peers.clone());
         let options = MeshOptions { group: GROUP, node, address: None, peers };
@@ -284,10 +290,7 @@ async fn an_engine_with_too_much_to_do_says_so_and_holds_up_no_message() {
 async fn requests_to_a_peer_that_takes_none_leave_room_for_messages() {
     let own = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stuck = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let peers = BTreeMap::from([
-        (node(1), own.local_addr().unwrap()),
-        (node(2), stuck.local_addr().unwrap()),
-    ]);
+    let peers = named([(1, own.local_addr().unwrap()), (2, stuck.local_addr().unwrap())]);
     let options = MeshOptions { group: GROUP, node: node(1), address: None, peers };
     let parts = Mesh::start(own, options);
     // It says welcome, and reads nothing more.

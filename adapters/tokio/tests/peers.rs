@@ -1,7 +1,7 @@
 //! Peers that come, move and go while a mesh runs.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use quorate_core::{Body, Configuration, LogId, Message, NodeId};
 use quorate_tokio::{ConnectError, GreetingRefusal, Mesh, MeshOptions, MeshParts, RequestError};
@@ -28,7 +28,7 @@ async fn start(id: u64) -> Real {
     start_at(id, "127.0.0.1:0", BTreeMap::new()).await
 }
 
-async fn start_at(id: u64, at: &str, peers: BTreeMap<NodeId, SocketAddr>) -> Real {
+async fn start_at(id: u64, at: &str, peers: BTreeMap<NodeId, Arc<str>>) -> Real {
     let listener = TcpListener::bind(at).await.unwrap();
     let address: Arc<str> = listener.local_addr().unwrap().to_string().into();
     let own = Some(address.clone());
@@ -157,7 +157,7 @@ async fn a_member_says_itself_where_it_is_where_the_configuration_is_wrong_or_si
 async fn what_a_node_was_started_with_serves_until_it_knows_the_members() {
     let one = start(1).await;
     let mut two = start_silent(2).await;
-    let given = BTreeMap::from([(node(2), two.address.parse().unwrap())]);
+    let given = BTreeMap::from([(node(2), two.address.clone())]);
     let three = start_at(3, "127.0.0.1:0", given).await;
     reaches(&three, 3, &mut two, 1).await;
     // Then it is for members alone.

@@ -12,8 +12,8 @@ use quorate_tokio::{Clock, Transport};
 use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 
 use crate::{
-    Client, EmbeddedEngine, EngineConfig, MachineClient, Node, StartError, StorageEngine,
-    WalStorage, WireResponse, addresses,
+    Client, EmbeddedEngine, EngineConfig, MachineClient, Node, PeerAddress, StartError,
+    StorageEngine, WalStorage, WireResponse, addresses,
     membership::Keeper,
     open::{Opened, open},
     route::{Carrier, Route},
@@ -120,8 +120,8 @@ impl<M, S> NodeBuilder<M, S> {
     /// The group's members, in place of [`EngineConfig::peers`], for a transport that needs no
     /// addresses.
     pub fn members(mut self, members: impl IntoIterator<Item = NodeId>) -> NodeBuilder<M, S> {
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        self.config.peers = members.into_iter().map(|member| (member, nowhere)).collect();
+        let nowhere = PeerAddress::from(SocketAddr::from(([0, 0, 0, 0], 0)));
+        self.config.peers = members.into_iter().map(|member| (member, nowhere.clone())).collect();
         self
     }
 

@@ -185,10 +185,13 @@ pub enum StartError {
         listen: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; use a free port, or stop what uses this one")]
+    #[error(
+        "cannot listen on {address}: {source}; use a free port, or stop what uses this one; where it \
+        is another machine's, set EngineConfig::listen"
+    )]
     Listen {
-        /// The address.
-        address: SocketAddr,
+        /// The address, `host:port`.
+        address: String,
         /// Why.
         source: std::io::Error,
     },

@@ -41,7 +41,7 @@ mod watch;
 
 pub use builder::{KeyValues, NodeBuilder, OwnMachine, PreparedNode};
 pub use client::{Client, HeldLease, Session};
-pub use config::{Conflict, EngineConfig, Knob, Place, SettingError, Start};
+pub use config::{Conflict, EngineConfig, Knob, PeerAddress, Place, SettingError, Start};
 pub use coordination::{
     Answered, Consistency, Coordination, Held, Leaders, LeaseStatus, Ranged, ReadOptions, Swapped,
     TxnAnswer, WatchOptions,
@@ -72,8 +72,8 @@ pub use {quorate_core, quorate_driver};
 pub mod prelude {
     pub use crate::{
         Client, Consistency, Coordination, Durability, EmbeddedEngine, EngineConfig, EngineError,
-        KeyRange, NodeBuilder, NodeId, Promotion, ReadOptions, SettingError, Start, StartError,
-        WatchOptions,
+        KeyRange, NodeBuilder, NodeId, PeerAddress, Promotion, ReadOptions, SettingError, Start,
+        StartError, WatchOptions,
     };
 }
 

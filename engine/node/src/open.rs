@@ -114,7 +114,9 @@ fn connect(config: &EngineConfig, net: NetChoice, address: &Option<Arc<str>>) ->
     match net {
         NetChoice::Mesh(None) => NetParts::alone(),
         NetChoice::Mesh(Some(listener)) => {
-            let (address, peers) = (address.clone(), config.peers.clone());
+            let address = address.clone();
+            let given = config.peers.iter();
+            let peers = given.map(|(node, at)| (*node, at.text())).collect();
             Mesh::start(listener, MeshOptions { group, node, address, peers }).into()
         }
         NetChoice::Own(transport) => NetParts::over(transport, node),

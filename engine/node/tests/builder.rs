@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 use quorate::{
     Answering, Consistency, Coordination, EngineConfig, EngineError, Inbox, MachineClient,
-    MemberError, Node, NodeBuilder, NodeId, Plug, Promotion, Start, StartError, Switchboard,
-    Transport, TransportError, WireResponse,
+    MemberError, Node, NodeBuilder, NodeId, PeerAddress, Plug, Promotion, Start, StartError,
+    Switchboard, Transport, TransportError, WireResponse,
 };
 use quorate_core::{EntryRef, Payload};
 use quorate_driver::{InstallError, MemoryStore, SerializeState, StateMachine};
@@ -292,10 +292,11 @@ async fn a_node_that_is_shut_down_before_it_is_ready_says_so_and_has_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = |node: NodeId| SocketAddr::from(([127, 0, 0, 1], node.get() as u16));
+    let nobody =
+        |node: NodeId| PeerAddress::from(SocketAddr::from(([127, 0, 0, 1], node.get() as u16)));
     // Two others that never come.
-    let mut peers: BTreeMap<NodeId, SocketAddr> = all().map(|node| (node, nobody(node))).collect();
-    peers.insert(NodeId::of(1), listener.local_addr().unwrap());
+    let mut peers: BTreeMap<NodeId, PeerAddress> = all().map(|node| (node, nobody(node))).collect();
+    peers.insert(NodeId::of(1), listener.local_addr().unwrap().into());
     let config = EngineConfig { peers, ..config(dir.path(), NodeId::of(1)) };
     let builder = NodeBuilder::new(config.clone(), stopped).listener(listener);
     let node = builder.build().unwrap().start().await.unwrap();

@@ -153,8 +153,8 @@ async fn without_a_majority_a_write_ends_at_its_deadline_and_says_so() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let peers = BTreeMap::from([
-        (NodeId::of(1), listener.local_addr().unwrap()),
-        (NodeId::of(2), nobody),
+        (NodeId::of(1), listener.local_addr().unwrap().into()),
+        (NodeId::of(2), nobody.into()),
         (NodeId::of(3), "127.0.0.1:2".parse().unwrap()),
     ]);
     let config = EngineConfig { peers, ..EngineConfig::new(dir.path()) };
@@ -204,7 +204,7 @@ async fn an_address_in_use_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
-    let peers = BTreeMap::from([(NodeId::of(1), address)]);
+    let peers = BTreeMap::from([(NodeId::of(1), address.into())]);
     let error = refused(EngineConfig { peers, ..EngineConfig::new(dir.path()) }).await;
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }

@@ -125,7 +125,8 @@ async fn a_group_forms_again_by_the_addresses_in_its_logs() {
     }
     // Nobody is told where the others are; what two of them are told is wrong.
     for id in 1..=3 {
-        let wrong = [(node(id), group.addresses[&id]), (node(9), "127.0.0.1:1".parse().unwrap())];
+        let wrong =
+            [(node(id), group.addresses[&id].into()), (node(9), "127.0.0.1:1".parse().unwrap())];
         let peers = if id == 1 { [].into() } else { wrong.into() };
         let config = EngineConfig { peers, start: Start::Existing, ..group.config(id) };
         let engine = EmbeddedEngine::start_with(config).await.unwrap();

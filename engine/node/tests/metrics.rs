@@ -218,13 +218,15 @@ async fn what_is_dropped_and_refused_is_counted_by_reason() {
     let others = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = own.local_addr().unwrap();
     let (one, two) = (NodeId::of(1), NodeId::of(2));
-    let peers = BTreeMap::from([(one, address), (two, others.local_addr().unwrap())]);
+    let peers = [(one, address), (two, others.local_addr().unwrap())];
     let base = EngineConfig::new(dir.path());
-    let config = EngineConfig { group, peers: peers.clone(), watch_limit: 0, ..base };
+    let given = peers.map(|(node, address)| (node, address.into())).into();
+    let config = EngineConfig { group, peers: given, watch_limit: 0, ..base };
     let engine = EmbeddedEngine::start_on(config, Some(own)).await.unwrap();
     let of = |scrape: &Scrape| scrape.of(group, one);
 
     // The other node is none of ours: it says what none says.
+    let peers = peers.map(|(node, address)| (node, address.to_string().into())).into();
     let parts = Mesh::start(others, MeshOptions { group, node: two, address: None, peers });
     let reasons = ["malformed", "term_leap"];
     let senseless = || {

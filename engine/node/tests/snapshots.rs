@@ -1,9 +1,9 @@
 //! Snapshots on real disks and over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use quorate::{Coordination, EmbeddedEngine, EngineConfig, NodeId, Start};
+use quorate::{Coordination, EmbeddedEngine, EngineConfig, NodeId, PeerAddress, Start};
 use tokio::net::TcpListener;
 
 /// Far more than anything here takes; only a hang reaches it.
@@ -75,6 +75,34 @@ async fn a_log_that_begins_with_a_snapshot_opens_and_holds_all() {
 }
 
 #[tokio::test]
+async fn a_snapshot_is_taken_by_time_where_nothing_else_happens() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = EngineConfig {
+        snapshot_every_entries: 0,
+        snapshot_interval: Duration::from_millis(300),
+        // Nothing else wakes a node that is alone.
+        compact_after: Duration::ZERO,
+        ..EngineConfig::new(dir.path())
+    };
+    let engine = EmbeddedEngine::start_with(config).await.unwrap();
+    engine.wait_ready(LONG).await.unwrap();
+    let mut newest = 0;
+    for round in 0..3 {
+        engine.client().put("a", round.to_string()).await.unwrap();
+        let applied = engine.status().applied;
+        let taken = async {
+            while engine.status().snapshot < applied {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(LONG, taken).await.expect("it is taken by itself");
+        assert!(engine.status().snapshot > newest);
+        newest = engine.status().snapshot;
+    }
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_snapshot_that_rotted_is_named_and_stops_the_node() {
     let dir = tempfile::tempdir().unwrap();
     let engine = EmbeddedEngine::start_with(often(EngineConfig::new(dir.path()))).await.unwrap();
@@ -117,8 +145,8 @@ async fn a_node_that_lags_behind_the_log_gets_the_snapshot_over_the_mesh() {
     for _ in 0..3 {
         listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
     }
-    let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap());
-    let peers: BTreeMap<NodeId, SocketAddr> = (1..).map(NodeId::of).zip(addresses).collect();
+    let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().into());
+    let peers: BTreeMap<NodeId, PeerAddress> = (1..).map(NodeId::of).zip(addresses).collect();
     let config = |node: NodeId| {
         let config = EngineConfig::new(dir.path().join(node.to_string()));
         often(EngineConfig { node, peers: peers.clone(), ..config })

@@ -1,6 +1,6 @@
 //! What the examples share: a folder to keep a node's log in, and three nodes on this machine.
 
-use std::{collections::BTreeMap, env, error::Error, fs, net::SocketAddr, path::PathBuf, process};
+use std::{collections::BTreeMap, env, error::Error, fs, path::PathBuf, process};
 
 use quorate::prelude::*;
 use tokio::net::TcpListener;
@@ -33,10 +33,10 @@ impl Drop for Folder {
 /// Three nodes of one group. Elsewhere each would be a process of its own, and its address known.
 pub async fn three_nodes(folder: &Folder) -> Done<Vec<EmbeddedEngine>> {
     let mut listeners = Vec::new();
-    let mut peers: BTreeMap<NodeId, SocketAddr> = BTreeMap::new();
+    let mut peers: BTreeMap<NodeId, PeerAddress> = BTreeMap::new();
     for node in 1..=3 {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        peers.insert(NodeId::of(node), listener.local_addr()?);
+        peers.insert(NodeId::of(node), listener.local_addr()?.into());
         listeners.push(listener);
     }
     let mut engines = Vec::new();

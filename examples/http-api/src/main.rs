@@ -27,13 +27,13 @@ struct Arguments {
     http: SocketAddr,
     /// A member of the group, this one included; none for a group of one.
     #[arg(long = "peer", value_name = "NODE=ADDRESS", value_parser = peer)]
-    peers: Vec<(NodeId, SocketAddr)>,
+    peers: Vec<(NodeId, PeerAddress)>,
 }
 
-fn peer(text: &str) -> Result<(NodeId, SocketAddr), String> {
+fn peer(text: &str) -> Result<(NodeId, PeerAddress), String> {
     let (node, address) = text.split_once('=').ok_or("such as 1=127.0.0.1:7001")?;
     let node = node.parse().ok().and_then(NodeId::new).ok_or("a node is a number from 1")?;
-    let address = address.parse().map_err(|_| "an address is such as 127.0.0.1:7001")?;
+    let address = address.parse().map_err(|_| "an address is such as node-1.example:7001")?;
     Ok((node, address))
 }
 

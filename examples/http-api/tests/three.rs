@@ -29,8 +29,8 @@ async fn three(dir: &Path) -> Vec<Node> {
     for _ in 0..3 {
         listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
     }
-    let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap());
-    let peers: BTreeMap<NodeId, SocketAddr> = (1..).map(NodeId::of).zip(addresses).collect();
+    let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().into());
+    let peers: BTreeMap<NodeId, PeerAddress> = (1..).map(NodeId::of).zip(addresses).collect();
     let mut nodes = Vec::new();
     for (&node, listener) in peers.keys().zip(listeners) {
         let config = EngineConfig {

@@ -66,7 +66,8 @@ impl<S: System> World<S> {
         let node = &mut self.nodes[number as usize];
         let life_number = node.lives;
         let Some(life) = &mut node.life else { return };
-        let is_due = life.driver.is_snapshot_due(SnapshotPolicy { every_entries, every_bytes: 0 });
+        let policy = SnapshotPolicy { every_entries, ..SnapshotPolicy::NEVER };
+        let is_due = life.driver.is_snapshot_due(policy);
         if !(is_due || life.snapshot_asked) || life.taking.is_some() {
             return;
         }

@@ -4,12 +4,13 @@
 //! `{"id":2,"op":"get","key":"k"}` by `{"id":2,"ok":true,"value":"v"}`, without a value where there
 //! is none; a failure by `{"id":3,"ok":false,"unknown":true,"error":"…"}`.
 
-use std::{
-    collections::BTreeMap, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use quorate::{Client, Coordination, EmbeddedEngine, EngineConfig, EngineError, NodeId};
+use quorate::{
+    Client, Coordination, EmbeddedEngine, EngineConfig, EngineError, MemberError, NodeId,
+    PeerAddress,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -28,13 +29,13 @@ struct Arguments {
     node: u64,
     /// A member and its address, for each member.
     #[arg(long = "peer", value_name = "ID=ADDRESS", value_parser = peer, required = true)]
-    peers: Vec<(NodeId, SocketAddr)>,
+    peers: Vec<(NodeId, PeerAddress)>,
 }
 
-fn peer(text: &str) -> Result<(NodeId, SocketAddr), String> {
+fn peer(text: &str) -> Result<(NodeId, PeerAddress), String> {
     let (id, address) = text.split_once('=').ok_or("a peer is ID=ADDRESS")?;
     let id = id.parse().ok().and_then(NodeId::new).ok_or("an id is a number from 1")?;
-    Ok((id, address.parse().map_err(|error| format!("{address}: {error}"))?))
+    Ok((id, address.parse().map_err(|error: MemberError| error.to_string())?))
 }
 
 #[derive(Deserialize)]
@@ -71,7 +72,7 @@ async fn main() -> ExitCode {
         eprintln!("error: a node's id is at least 1");
         return ExitCode::from(2);
     };
-    let peers: BTreeMap<NodeId, SocketAddr> = arguments.peers.into_iter().collect();
+    let peers: BTreeMap<NodeId, PeerAddress> = arguments.peers.into_iter().collect();
     let config = EngineConfig {
         node,
         peers,

@@ -21,7 +21,6 @@ mod snapshots;
 use std::{
     borrow::Borrow,
     collections::{BTreeMap, HashMap},
-    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -88,9 +87,9 @@ pub struct MeshOptions {
     /// Where the others reach this node, `host:port`; it is told to whom it connects. None where it
     /// must be known to them otherwise.
     pub address: Option<Arc<str>>,
-    /// The others, where no configuration says where they are: while there is none, and for members
-    /// without an address.
-    pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// The others, `host:port`, where no configuration says where they are: while there is none, and for
+    /// members without an address.
+    pub peers: BTreeMap<NodeId, Arc<str>>,
 }
 
 /// What the mesh dropped.
@@ -226,11 +225,9 @@ pub struct MeshParts {
 impl Mesh {
     /// Starts to listen and to connect.
     pub fn start(listener: TcpListener, options: MeshOptions) -> MeshParts {
-        let given = options.peers.iter();
-        let given = given.map(|(peer, address)| (*peer, Arc::from(address.to_string()))).collect();
         let (ends, received) = Ends::new();
         let shared = Shared {
-            peers: Mutex::new(Peers::new(options.node, given)),
+            peers: Mutex::new(Peers::new(options.node, options.peers.clone())),
             options,
             links: RwLock::default(),
             joined: [AtomicU64::new(0), AtomicU64::new(0)],

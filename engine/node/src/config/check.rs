@@ -54,8 +54,7 @@ fn members(layers: &Layers) -> Result<(), SettingError> {
     }
     let mut seen = BTreeMap::new();
     for (node, address) in &config.peers {
-        // Port 0 is anyone's.
-        if let Some(other) = seen.insert(address, node).filter(|_| address.port() != 0) {
+        if let Some(other) = seen.insert(address, node).filter(|_| !address.is_nowhere()) {
             let given = quoted(&format!("{node}={address}"));
             let limit = quoted(&format!("{other}={address}"));
             let rule = "another address for each node";

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fmt::Display,
-    net::SocketAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
@@ -12,7 +11,7 @@ use std::{
 
 use quorate_core::NodeId;
 
-use super::Start;
+use super::{Start, peer::PeerAddress};
 use crate::Durability;
 
 /// A way to write values of one type.
@@ -299,11 +298,11 @@ impl Kind for File {
 pub(crate) struct Members;
 
 impl Kind for Members {
-    type Value = BTreeMap<NodeId, SocketAddr>;
+    type Value = BTreeMap<NodeId, PeerAddress>;
 
     fn takes(&self) -> String {
-        "a node's number and its IP address with a port for each member, such as 1 = \
-         \"10.0.0.1:7000\"; in one text, 1=10.0.0.1:7000,2=10.0.0.2:7000"
+        "a node's number and its host with a port for each member, such as 1 = \
+         \"node-1.example:7000\"; in one text, 1=node-1.example:7000,2=10.0.0.2:7000"
             .to_owned()
     }
 

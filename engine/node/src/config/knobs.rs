@@ -13,6 +13,7 @@ use super::{
     group::{Listen, Promoted, Reached},
     kind::{Acknowledged, Count, Directory, File, Flag, Kind, Members, Node, Size, Storage, Time},
     knob::{Knob, knobs, set},
+    peer::PeerAddress,
 };
 
 const KIB: u64 = 1024;
@@ -33,9 +34,9 @@ knobs! {
         node: NodeId = NodeId::of(1), Node;
         /// The group's name: nodes and directories of other groups are refused.
         group: u64 = 1, Count(0..=u64::MAX);
-        /// The founding members, this one included, with their addresses; the same on each. Empty for a
-        /// group of one. Once a group is founded its log says who the members are and where.
-        peers: BTreeMap<NodeId, SocketAddr> = BTreeMap::new(), Members;
+        /// The founding members, this one included, with their hosts, by name or IP address, and ports; the
+        /// same on each. Empty for a group of one. Once a group is founded its log says who the members are and where.
+        peers: BTreeMap<NodeId, PeerAddress> = BTreeMap::new(), Members;
         /// Where the node listens for the others. Without it: its address among `peers`, or the one that
         /// its log has. A group of one that listens can grow.
         listen: Option<SocketAddr> = None, Listen;
@@ -120,8 +121,11 @@ knobs! {
         /// A snapshot is taken each time that so many entries were applied; 0 for never.
         snapshot_every_entries: u64 = 100_000, Count(0..=u64::MAX);
         /// A snapshot is taken each time that the entries applied since the last cost so much; 0 for
-        /// never. Of both rules, the first that is met counts.
+        /// never.
         snapshot_every_bytes: u64 = 0, Size(0..=u64::MAX);
+        /// A snapshot is taken once the first entry since the last was applied so long ago; zero for
+        /// never. Of the three rules, the first that is met counts.
+        snapshot_interval: Duration = Duration::ZERO, Time(Duration::ZERO..=365 * 24 * HOUR);
         /// Entries that stay in the log behind a snapshot, so that a node that lags a little needs none.
         retain_entries: u64 = 10_000, Count(0..=u64::MAX);
     }

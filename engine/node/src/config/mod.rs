@@ -9,6 +9,7 @@ mod knob;
 mod knobs;
 mod load;
 mod page;
+mod peer;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use self::{
     error::{Conflict, Place, SettingError},
     knob::Knob,
     knobs::EngineConfig,
+    peer::PeerAddress,
 };
 
 /// Whether a node's storage should be new.
@@ -138,6 +140,7 @@ impl EngineConfig {
         SnapshotPolicy {
             every_entries: self.snapshot_every_entries,
             every_bytes: self.snapshot_every_bytes,
+            every_nanos: nanos(self.snapshot_interval),
         }
     }
 

@@ -17,7 +17,7 @@ fn wrong(text: &str) -> String {
 #[test]
 fn a_file_is_read_and_the_environment_goes_before_it_and_code_before_both() {
     let text = "election_timeout = \"2 s\"\nsegment_bytes = \"1 MiB\"\nwatch_limit = 7\nnode = 2\n\
-                start = \"existing\"\n[peers]\n1 = \"127.0.0.1:1\"\n2 = \"127.0.0.1:2\"\n";
+                start = \"existing\"\n[peers]\n1 = \"127.0.0.1:1\"\n2 = \"node-2.example:2\"\n";
     let config = EngineConfig::from_toml(text).unwrap();
     let config = config
         .with_variables(variables(&[
@@ -30,10 +30,10 @@ fn a_file_is_read_and_the_environment_goes_before_it_and_code_before_both() {
     assert_eq!((config.segment_bytes, config.watch_limit), (2 * 1024 * 1024, 7));
     assert_eq!(config.election_timeout, Duration::from_secs(4));
     assert_eq!((config.node, config.start), (NodeId::of(2), Start::Existing));
-    assert_eq!(config.peers[&NodeId::of(2)], "127.0.0.1:2".parse().unwrap());
+    assert_eq!(config.peers[&NodeId::of(2)].as_str(), "node-2.example:2");
     config.validate().unwrap();
     let same = EngineConfig::defaults()
-        .with_variables(variables(&[("QUORATE_PEERS", "1=127.0.0.1:1, 2=127.0.0.1:2")]))
+        .with_variables(variables(&[("QUORATE_PEERS", "1=127.0.0.1:1, 2=node-2.example:2")]))
         .unwrap();
     assert_eq!(same.peers, config.peers);
 }

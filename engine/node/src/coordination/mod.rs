@@ -24,7 +24,9 @@ pub type Answered<T> = Result<T, EngineError>;
 /// Strongly consistent keys, watches, leases, locks and elections.
 ///
 /// Each operation ends by [`Coordination::timeout`] at the latest, and its error says whether it was
-/// surely not done: see [`EngineError::is_surely_not_done`].
+/// surely not done: see [`EngineError::is_surely_not_done`]. Only [`Coordination::lock`] and
+/// [`Coordination::campaign`] wait for others, for as long as their caller does; each of their
+/// questions to the group ends by that time.
 pub trait Coordination: Clone + Send + Sync + 'static {
     /// How long each operation may take.
     fn timeout(&self) -> Duration;
@@ -339,9 +341,13 @@ pub trait Coordination: Clone + Send + Sync + 'static {
     /// they came. The same lease may ask again. The lock is free when it is unlocked or the lease
     /// ends. Its keys are `name/…`, so no name may begin with another one and a slash.
     ///
+    /// There is no limit to the wait: drop the future, or put `tokio::time::timeout` around it, to
+    /// wait no longer. It leaves the line then, as after any error, unless the lease had stood there
+    /// before the call.
+    ///
     /// # Errors
-    /// [`EngineError::NotDone`] where its turn does not come in time, and then it waits no longer;
-    /// [`quorate_kv::KvError::LeaseNotFound`] where its lease has ended; [`EngineError`].
+    /// [`quorate_kv::KvError::LeaseNotFound`] where its lease has ended, some seconds after that at
+    /// most; [`EngineError`] where the group cannot be reached.
     fn lock(
         &self,
         name: impl Into<Bytes>,
@@ -349,6 +355,20 @@ pub trait Coordination: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Answered<Held>> + Send {
         let name = name.into();
         async move { lock::acquire(self, name, Bytes::new(), lease).await }
+    }
+
+    /// The same without waiting: none where another lease holds the lock or waits for it, and then
+    /// nothing is changed.
+    ///
+    /// # Errors
+    /// [`quorate_kv::KvError::LeaseNotFound`] where its lease has ended; [`EngineError`].
+    fn try_lock(
+        &self,
+        name: impl Into<Bytes>,
+        lease: LeaseId,
+    ) -> impl Future<Output = Answered<Option<Held>>> + Send {
+        let name = name.into();
+        async move { lock::try_acquire(self, name, lease).await }
     }
 
     /// Frees a lock; false where it was free already, for its lease had ended.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{OnceLock, PoisonError, RwLock},
     time::Duration,
 };
@@ -36,10 +35,10 @@ impl Cluster {
         let mut ports = [0; 3];
         for (node, bound) in (1_u16..).zip(&mut ports) {
             let port = base_port.map_or(0, |base| base + node - 1);
-            let listener = listen(SocketAddr::from(([127, 0, 0, 1], port))).await?;
+            let listener = listen(&format!("127.0.0.1:{port}")).await?;
             let address = listener.local_addr()?;
             *bound = address.port();
-            peers.insert(NodeId::of(node.into()), address);
+            peers.insert(NodeId::of(node.into()), address.into());
             listeners.push(listener);
         }
         let config = |node: u64| EngineConfig {
@@ -104,7 +103,7 @@ impl Cluster {
         let mut configs = self.configs.get().into_iter().flatten();
         let config = configs.find(|config| config.node.get() == node);
         if let Some(config) = config {
-            let listener = listen(config.peers[&config.node]).await?;
+            let listener = listen(config.peers[&config.node].as_str()).await?;
             let start = Start::Existing;
             self.start_on(EngineConfig { start, ..config.clone() }, listener).await?;
         }
@@ -120,9 +119,11 @@ impl Cluster {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, DemoError> {
+async fn listen(address: &str) -> Result<TcpListener, DemoError> {
     let listener = TcpListener::bind(address).await;
-    listener.map_err(|source| DemoError::Start(StartError::Listen { address, source }))
+    listener.map_err(|source| {
+        DemoError::Start(StartError::Listen { address: address.to_owned(), source })
+    })
 }
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {

@@ -7,8 +7,8 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -35,9 +35,17 @@ pub(crate) fn node(id: u64) -> NodeId {
 impl Group {
     /// A group of one, node 1, that listens.
     pub(crate) async fn found(dir: &Path) -> Group {
+        Group::found_as(dir, |config| config).await
+    }
+
+    /// The same, with knobs of its own.
+    pub(crate) async fn found_as(
+        dir: &Path,
+        set: impl FnOnce(EngineConfig) -> EngineConfig,
+    ) -> Group {
         let mut group =
             Group { dir: dir.to_owned(), nodes: BTreeMap::new(), addresses: BTreeMap::new() };
-        group.start(1, |config| config).await;
+        group.start(1, set).await;
         group.nodes[&1].wait_ready(LONG).await.unwrap();
         group
     }
@@ -122,63 +130,104 @@ impl Group {
 
 /// Clients that put numbers, each under keys of its own, until they are told to end.
 pub(crate) struct Load {
+    run: u64,
     end: Arc<AtomicBool>,
+    quiet: Arc<Mutex<Quiet>>,
     writers: Vec<JoinHandle<Written>>,
 }
 
+/// When a write was acknowledged last, and the longest time in which none was.
+struct Quiet {
+    last: Instant,
+    longest: Duration,
+}
+
 /// What one client had acknowledged.
-pub(crate) struct Written {
-    pub(crate) writer: usize,
+struct Written {
+    count: u64,
+    /// How often it had to ask again, since the end of a write was unknown.
+    unknown: u64,
+    slowest: Duration,
+}
+
+/// What became of all of them.
+#[derive(Debug)]
+pub(crate) struct Ended {
     pub(crate) count: u64,
+    pub(crate) unknown: u64,
+    /// The longest time in which no write was acknowledged.
+    pub(crate) quiet: Duration,
+    /// The longest time that a write took.
     pub(crate) slowest: Duration,
 }
 
 impl Load {
     pub(crate) fn start(clients: impl IntoIterator<Item = Client>) -> Load {
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let run = RUNS.fetch_add(1, Ordering::SeqCst);
         let end = Arc::new(AtomicBool::new(false));
-        let write = |(writer, client)| tokio::spawn(write(writer, client, end.clone()));
+        let quiet = Quiet { last: Instant::now(), longest: Duration::ZERO };
+        let quiet = Arc::new(Mutex::new(quiet));
+        let write = |(writer, client)| {
+            tokio::spawn(write((run, writer), client, end.clone(), quiet.clone()))
+        };
         let writers = clients.into_iter().enumerate().map(write).collect();
-        Load { end, writers }
+        Load { run, end, quiet, writers }
     }
 
     /// Ends it, and reads every write back that was acknowledged.
-    pub(crate) async fn check(self, reader: &Client) -> u64 {
+    pub(crate) async fn check(self, reader: &Client) -> Ended {
         self.end.store(true, Ordering::SeqCst);
-        let mut total = 0;
-        for writer in self.writers {
-            let Written { writer, count, slowest } = writer.await.unwrap();
+        let mut ended =
+            Ended { count: 0, unknown: 0, quiet: Duration::ZERO, slowest: Duration::ZERO };
+        for (writer, task) in self.writers.into_iter().enumerate() {
+            let Written { count, unknown, slowest } = task.await.unwrap();
             assert!(slowest < OUTAGE, "writer {writer} waited {slowest:?}");
             assert!(count > 0, "writer {writer} wrote nothing");
             for number in 0..count {
-                let found = reader.get_lease(key(writer, number)).await.unwrap();
+                let found = reader.get_lease(key((self.run, writer), number)).await.unwrap();
                 let value = found.map(|found| found.value);
                 assert_eq!(value, Some(number.to_string().into()), "{writer}: {number} of {count}");
             }
-            total += count;
+            ended.count += count;
+            ended.unknown += unknown;
+            ended.slowest = ended.slowest.max(slowest);
         }
-        total
+        ended.quiet = self.quiet.lock().unwrap().longest;
+        ended
     }
 }
 
-fn key(writer: usize, number: u64) -> String {
-    format!("load/{writer}/{number:08}")
+fn key((run, writer): (u64, usize), number: u64) -> String {
+    format!("load/{run}/{writer}/{number:08}")
 }
 
-async fn write(writer: usize, client: Client, end: Arc<AtomicBool>) -> Written {
+async fn write(
+    writer: (u64, usize),
+    client: Client,
+    end: Arc<AtomicBool>,
+    quiet: Arc<Mutex<Quiet>>,
+) -> Written {
     let client = client.with_timeout(OUTAGE);
-    let mut written = Written { writer, count: 0, slowest: Duration::ZERO };
+    let mut written = Written { count: 0, unknown: 0, slowest: Duration::ZERO };
     while !end.load(Ordering::SeqCst) {
         let asked = Instant::now();
         // Whether a write to a leader that died was done is not known: the same again does no harm.
         loop {
             match client.put(key(writer, written.count), written.count.to_string()).await {
                 Ok(_) => break,
-                Err(quorate::EngineError::Unknown { .. }) if asked.elapsed() < OUTAGE => {}
-                Err(error) => panic!("writer {writer} after {:?}: {error}", asked.elapsed()),
+                Err(quorate::EngineError::Unknown { .. }) if asked.elapsed() < OUTAGE => {
+                    written.unknown += 1;
+                }
+                Err(error) => panic!("writer {writer:?} after {:?}: {error}", asked.elapsed()),
             }
         }
+        let now = Instant::now();
+        let mut quiet = quiet.lock().unwrap();
+        quiet.longest = quiet.longest.max(now - quiet.last);
+        quiet.last = now;
         written.count += 1;
-        written.slowest = written.slowest.max(asked.elapsed());
+        written.slowest = written.slowest.max(now - asked);
     }
     written
 }

@@ -3,11 +3,12 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+pub(crate) mod collector;
 pub(crate) mod growing;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use quorate::{Client, EmbeddedEngine, EngineConfig, NodeId};
+use quorate::{Client, EmbeddedEngine, EngineConfig, NodeId, PeerAddress};
 use tokio::net::TcpListener;
 
 /// Far more than anything here takes; only a hang reaches it.
@@ -30,9 +31,9 @@ impl Three {
         for _ in 0..3 {
             listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
         }
-        let peers: BTreeMap<NodeId, SocketAddr> = (1..)
+        let peers: BTreeMap<NodeId, PeerAddress> = (1..)
             .map(NodeId::of)
-            .zip(listeners.iter().map(|listener| listener.local_addr().unwrap()))
+            .zip(listeners.iter().map(|listener| listener.local_addr().unwrap().into()))
             .collect();
         let config = |node: NodeId| {
             set(EngineConfig {
