@@ -42,6 +42,10 @@ pub(super) struct Knows {
     pub(super) lists: [(Link, Revision); LISTS as usize],
     /// The first revision that its watch was not told of.
     pub(super) watched: Revision,
+    /// Whether that is compacted, so that it must read the keys anew.
+    pub(super) lost: bool,
+    /// Whether its last write was refused for want of space.
+    pub(super) full: bool,
 }
 
 impl Knows {
@@ -68,6 +72,11 @@ pub(super) fn operation(system: &KvSystem, turn: &Turn<'_>, draw: &mut Draw<'_>)
     if turn.wanted == Wanted::Write {
         return put;
     }
+    if features.quota > 0
+        && let Some(other) = of_space(system, turn, key, draw)
+    {
+        return other;
+    }
     if features.any()
         && let Some(other) = of_features(system, turn, &features, draw)
     {
@@ -87,6 +96,29 @@ pub(super) fn operation(system: &KvSystem, turn: &Turn<'_>, draw: &mut Draw<'_>)
     KvOperation::Put { key, session }
 }
 
+/// Where the state may not grow: to set how much it may take, and to free some of it for who was refused;
+/// none where it is the turn of something else.
+fn of_space(
+    system: &KvSystem,
+    turn: &Turn<'_>,
+    key: u64,
+    draw: &mut Draw<'_>,
+) -> Option<KvOperation> {
+    if turn.wanted == Wanted::Read {
+        return None;
+    }
+    let (drawn, full) = (draw.below(100), system.knows(turn.client).full);
+    match drawn {
+        97.. => {
+            let halves = [2, 2, 2, 4, 1, 0][draw.below(6) as usize];
+            Some(KvOperation::Quota { bytes: turn.workload.features.quota / 2 * halves })
+        }
+        70..97 if full => Some(KvOperation::Compact { revision: system.newest }),
+        40..70 if full => Some(KvOperation::Delete { key }),
+        _ => None,
+    }
+}
+
 /// What features ask for; none where it is one of the plain operations' turn.
 fn of_features(
     system: &KvSystem,
@@ -103,6 +135,9 @@ fn of_features(
     };
     let reads = turn.wanted == Wanted::Read;
     if is_in(features.watches) {
+        if system.knows(turn.client).lost {
+            return Some(KvOperation::Scan { revision: 0 });
+        }
         let limit = [2, 1, 16][draw.below(3) as usize];
         return Some(KvOperation::Watch { limit, afresh: draw.below(8) == 7 });
     }

@@ -7,11 +7,13 @@ use super::{
     KvAnswer, KvOperation, KvSystem, Open,
     command::{ACCOUNTS, BALANCE, Kind, appended, link_of, value_of},
     drawn::Knows,
+    follows,
     lists::Link,
     locks::Taken,
     watch_of,
 };
 use crate::{
+    history::Told,
     marks::Mark,
     oracle::Violation,
     system::{Asked, End},
@@ -66,11 +68,13 @@ impl KvSystem {
         moment: u64,
     ) -> Result<(), Violation> {
         let client = asked.client;
+        let full = lacks_space(answer);
+        self.learn(client, |knows| knows.full = full);
         let Some(judge) = &mut self.judge else { return Ok(()) };
         let response = match answer {
             KvAnswer::Told { hash, .. } => return judge.told(client, index, *hash),
             KvAnswer::Response(response) => response,
-            KvAnswer::Range(_)
+            KvAnswer::Range { .. }
             | KvAnswer::Kept(_)
             | KvAnswer::Left(_)
             | KvAnswer::Watched { .. } => {
@@ -173,6 +177,17 @@ impl KvSystem {
         Ok(())
     }
 
+    /// A client whose watch was lost has read all keys, and watches on behind the revision that it read.
+    fn take_up(&mut self, client: u64, revision: Revision, keys: &[KeyValue]) {
+        if !self.knows(client).lost {
+            return;
+        }
+        let Some(judge) = &mut self.judge else { return };
+        let range = watch_of(client, 0).range;
+        judge.read_anew(client, keys.iter().filter(|one| range.contains(&one.key)));
+        self.learn(client, |knows| (knows.watched, knows.lost) = (revision + 1, false));
+    }
+
     fn saw_accounts(&mut self, client: u64, keys: &[KeyValue]) -> Result<(), Violation> {
         let mut accounts = [(BALANCE, 0); ACCOUNTS as usize];
         for one in keys.iter().filter(|one| Kind::Account.all().contains(&one.key)) {
@@ -224,12 +239,15 @@ impl KvSystem {
         let (client, operation) = (asked.client, asked.operation);
         let Some(judge) = &mut self.judge else { return Ok(()) };
         match answer {
-            KvAnswer::Range(range) => {
+            KvAnswer::Range { revision: newest, found } => {
                 let KvOperation::Scan { revision } = *operation else { return Ok(()) };
                 let request = RangeRequest { revision, ..RangeRequest::new(KeyRange::ALL) };
-                judge.read(&request, applied, range)?;
-                match range.as_ref() {
-                    Ok(found) if revision == 0 => self.saw_accounts(client, &found.keys),
+                judge.read(&request, applied, *newest, found)?;
+                match found.as_ref() {
+                    Ok(found) if revision == 0 => {
+                        self.take_up(client, *newest, &found.keys);
+                        self.saw_accounts(client, &found.keys)
+                    }
                     Ok(_) | Err(_) => Ok(()),
                 }
             }
@@ -254,16 +272,35 @@ impl KvSystem {
                 let what = format!("client {client}'s lease lives on for {time:?}");
                 Err(Violation::model("lease", what))
             }
-            KvAnswer::Watched { from, batch } => {
+            KvAnswer::Watched { from, kept, batch } => {
                 let next = judge.watched(client, &watch_of(client, *from), batch)?;
                 if matches!(operation, KvOperation::Watch { afresh: true, .. }) {
                     judge.reach(Mark::WatchTakenUp);
                 }
-                self.learn(client, |knows| knows.watched = next);
+                if *kept && batch.is_err() {
+                    judge.reach(Mark::WatchCancelled);
+                }
+                let lost = batch.is_err() && follows(client);
+                let watched = if lost { *from } else { next };
+                self.learn(client, |knows| (knows.watched, knows.lost) = (watched, lost));
                 Ok(())
             }
             KvAnswer::Left(_) | KvAnswer::Told { .. } | KvAnswer::Response(_) => Ok(()),
         }
+    }
+}
+
+/// Whether a write was refused for want of space.
+fn lacks_space(answer: &KvAnswer) -> bool {
+    match answer {
+        KvAnswer::Told { told, .. } => *told == Told::Never,
+        KvAnswer::Response(response) => {
+            matches!(response.outcome, Some(Err(KvError::NoSpace { .. })))
+        }
+        KvAnswer::Range { .. }
+        | KvAnswer::Kept(_)
+        | KvAnswer::Left(_)
+        | KvAnswer::Watched { .. } => false,
     }
 }
 
