@@ -1,5 +1,6 @@
 //! What clients ask for next, from what they know.
 
+use quorate_core::Nanos;
 use quorate_kv::Revision;
 
 use super::{
@@ -32,6 +33,8 @@ pub(super) struct Knows {
     pub(super) session: bool,
     /// Whether it has a lease.
     pub(super) lease: bool,
+    /// Until when it lives, as it was told last.
+    pub(super) lives_until: Nanos,
     /// The lock that it took last and has not given back, with its token.
     pub(super) lock: Option<(u64, Revision)>,
     /// Each account's balance, and the revision that last changed it.
@@ -222,12 +225,35 @@ fn lease(
         return KvOperation::Grant { id, ttl_ms: features.ttl / MILLISECOND };
     }
     let key = draw.below(MORTALS);
+    if is_late(turn.client) && ends_soon(system, turn.client, features.ttl) {
+        return KvOperation::KeepAlive { id };
+    }
     match draw.below(16) {
         0..5 => KvOperation::Attach { key, id },
         5 | 6 => KvOperation::Attach { key, id: 0 },
         7 => KvOperation::Left { id },
         8 => KvOperation::Revoke { id },
-        _ => KvOperation::KeepAlive { id },
+        _ => keep_alive(system, turn, features),
+    }
+}
+
+/// Whether a client keeps its lease alive only when that is about to end: whatever shortens its life is
+/// not made good by the next time.
+fn is_late(client: u64) -> bool {
+    client % 2 == 1
+}
+
+fn ends_soon(system: &KvSystem, client: u64, ttl: Nanos) -> bool {
+    system.knows(client).lives_until <= system.now + ttl / 8
+}
+
+/// To keep the lease alive, if it is time for that.
+fn keep_alive(system: &KvSystem, turn: &Turn<'_>, features: &Features) -> KvOperation {
+    let id = lease_of(turn.client);
+    if !is_late(turn.client) || ends_soon(system, turn.client, features.ttl) {
+        KvOperation::KeepAlive { id }
+    } else {
+        KvOperation::Left { id }
     }
 }
 
@@ -243,7 +269,7 @@ fn lock(
     }
     match knows.lock {
         Some((lock, _)) if draw.below(3) == 2 => KvOperation::Unlock { lock, id },
-        Some(_) => KvOperation::KeepAlive { id },
+        Some(_) => keep_alive(system, turn, features),
         None => KvOperation::Lock { lock: draw.below(LOCKS), id },
     }
 }

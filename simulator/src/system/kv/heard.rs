@@ -1,7 +1,9 @@
 //! What a client makes of an answer, and whether it may have been given.
 
-use quorate_core::Index;
-use quorate_kv::{KeyRange, KeyValue, KvError, OperationResponse, Outcome, RangeRequest, Revision};
+use quorate_core::{Index, Nanos};
+use quorate_kv::{
+    KeyRange, KeyValue, KvError, LeaseId, OperationResponse, Outcome, RangeRequest, Revision,
+};
 
 use super::{
     KvAnswer, KvOperation, KvSystem, Open,
@@ -16,6 +18,7 @@ use crate::{
     history::Told,
     marks::Mark,
     oracle::Violation,
+    profile::MILLISECOND,
     system::{Asked, End},
 };
 
@@ -86,10 +89,11 @@ impl KvSystem {
         match &response.outcome {
             Some(Ok(Outcome::Granted { lease, ttl_ms })) => {
                 judge.promises.promised(*lease, *ttl_ms, open.at)?;
-                let is_session = matches!(asked.operation, KvOperation::Open { .. });
-                self.learn(client, |knows| {
-                    *if is_session { &mut knows.session } else { &mut knows.lease } = true;
-                });
+                if let KvOperation::Open { .. } = asked.operation {
+                    self.learn(client, |knows| knows.session = true);
+                } else {
+                    self.has_lease(client, *ttl_ms, open.at);
+                }
             }
             Some(Ok(Outcome::Ended { .. })) => self.learn(client, |knows| {
                 (knows.lease, knows.lock) = (false, None);
@@ -110,6 +114,25 @@ impl KvSystem {
             Some(Ok(Outcome::Compacted | Outcome::QuotaSet)) | None => {}
         }
         Ok(())
+    }
+
+    /// A lease, or a session, was kept alive.
+    fn kept(&mut self, client: u64, operation: &KvOperation, ttl_ms: u64) -> Result<(), Violation> {
+        let KvOperation::KeepAlive { id } = *operation else { return Ok(()) };
+        let Some(judge) = &mut self.judge else { return Ok(()) };
+        judge.reach(Mark::LeaseKept);
+        let asked_at = judge.asked_at.get(&client).copied().unwrap_or_default();
+        judge.promises.promised(LeaseId(id), ttl_ms, asked_at)?;
+        if !operation_is_of_session(operation, client) {
+            self.has_lease(client, ttl_ms, asked_at);
+        }
+        Ok(())
+    }
+
+    /// A client learns that its lease lives for so long from `since` on.
+    fn has_lease(&mut self, client: u64, ttl_ms: u64, since: Nanos) {
+        let lives_until = since.saturating_add(ttl_ms.saturating_mul(MILLISECOND));
+        self.learn(client, |knows| (knows.lease, knows.lives_until) = (true, lives_until));
     }
 
     /// A client learns from a refusal what it has and what it has not.
@@ -251,12 +274,7 @@ impl KvSystem {
                     Ok(_) | Err(_) => Ok(()),
                 }
             }
-            KvAnswer::Kept(Ok(ttl_ms)) => {
-                let KvOperation::KeepAlive { id } = *operation else { return Ok(()) };
-                judge.reach(Mark::LeaseKept);
-                let asked_at = judge.asked_at.get(&client).copied().unwrap_or_default();
-                judge.promises.promised(quorate_kv::LeaseId(id), *ttl_ms, asked_at)
-            }
+            KvAnswer::Kept(Ok(ttl_ms)) => self.kept(client, operation, *ttl_ms),
             KvAnswer::Kept(Err(_)) => {
                 let is_session = operation_is_of_session(operation, client);
                 self.learn(client, |knows| {
