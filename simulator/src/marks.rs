@@ -273,6 +273,14 @@ marks! {
     WatchTakenUp,
     /// A watch was told that a compaction had passed it.
     WatchCompacted,
+    /// A watch was cancelled by its node, since a compaction had passed the place to which it had read.
+    WatchCancelled,
+    /// A client whose watch was lost read the keys anew, and watched on from there.
+    WatchReadAnew,
+    /// A put was refused, as the state was as large as it may be.
+    QuotaReached,
+    /// Puts were taken again, as there was space.
+    QuotaFreed,
     /// A client took a lock.
     LockTaken,
     /// A store turned a write away, since another client had the lock by then.

@@ -264,7 +264,8 @@ impl Settings {
         if self.families.snapshots {
             self.workload.padding_bytes = self.workload.padding_bytes.min(self.part_bytes);
         }
-        let features = Features::draw(choices, profile, self.election_timeout);
+        let padding_bytes = self.workload.padding_bytes;
+        let features = Features::draw(choices, profile, self.election_timeout, padding_bytes);
         self.workload.features = if self.rest > 0 { features.at_rest() } else { features };
     }
 

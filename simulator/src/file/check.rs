@@ -57,7 +57,7 @@ pub(super) fn settings(settings: &Settings) -> Result<(), Refused> {
 /// Knobs of a node that are times and are not called timeouts.
 const TIMES: [&str; 3] = ["heartbeat-interval", "commit-notify-delay", "write-stall-limit"];
 
-fn numbers(settings: &Settings) -> [Bounds; 24] {
+fn numbers(settings: &Settings) -> [Bounds; 25] {
     let (link, workload) = (&settings.link, &settings.workload);
     let features = &workload.features;
     [
@@ -84,6 +84,7 @@ fn numbers(settings: &Settings) -> [Bounds; 24] {
         ("workload.features.leases", features.leases, 0, 100),
         ("workload.features.locks", features.locks, 0, 100),
         ("workload.features.watches", features.watches, 0, 100),
+        ("workload.features.quota", features.quota, 0, 1 << 30),
         ("workload.padding-bytes", workload.padding_bytes, 0, PADDING_BYTES),
     ]
 }

@@ -99,7 +99,7 @@ struct RawOperation<O> {
 }
 
 /// What is read of it first. What is left over is the system's: an enum cannot tell this table which
-/// fields it took, so that those which it would not write are refused.
+/// fields it took, so that those which it would not write, and does not look at, are refused.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Frame {
@@ -115,14 +115,24 @@ struct Frame {
 impl<'de, O: Serialize + DeserializeOwned> Deserialize<'de> for RawOperation<O> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<RawOperation<O>, D::Error> {
         let Frame { client, number, at, lease, operation } = Frame::deserialize(from)?;
-        let found: Vec<String> = operation.keys().cloned().collect();
+        let found = operation.clone();
         let operation = O::deserialize(operation).map_err(D::Error::custom)?;
         let known = toml::Table::try_from(&operation).map_err(D::Error::custom)?;
-        if let Some(alien) = found.iter().find(|name| !known.contains_key(*name)) {
+        let mut unwritten = found.keys().filter(|name| !known.contains_key(*name));
+        if let Some(alien) = unwritten.find(|name| !is_looked_at::<O>(&found, name)) {
             return Err(D::Error::custom(format!("unknown field `{alien}`")));
         }
         Ok(RawOperation { client, number, at, operation, lease })
     }
+}
+
+/// Whether an operation's field has a meaning, though it is not written: one that says what is so
+/// without it. Then no value of any kind may stand there, and a date is what no operation has.
+fn is_looked_at<O: DeserializeOwned>(found: &toml::Table, name: &str) -> bool {
+    let date = toml::value::Datetime { date: None, time: None, offset: None };
+    let mut other = found.clone();
+    other.insert(name.to_owned(), date.into());
+    O::deserialize(other).is_err()
 }
 
 fn is_not(value: &bool) -> bool {

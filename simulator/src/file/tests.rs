@@ -177,6 +177,24 @@ fn operations_of_nobody_and_out_of_order_are_refused() {
     assert!(with(99, [0, 1]).contains("no client 99"));
 }
 
+#[test]
+fn an_operation_may_spell_out_what_is_so_without_it() {
+    let operation = KvOperation::Put { key: 2, session: 0 };
+    let one = PlannedOperation { client: 0, number: 0, at: 0, operation, lease: false };
+    let case = Case { operations: Some(vec![one]), ..case(1, Profile::Calm) };
+    let text = write(&case);
+    assert!(text.contains("key = 2\n") && !text.contains("session = "), "{text}");
+    let spelt = |more: &str| read(&text.replace("key = 2\n", &format!("key = 2\n{more}")));
+    for more in ["session = 0\n", "lease = false\n", "session = 0\nlease = false\n"] {
+        assert_eq!(spelt(more).as_ref(), Ok(&case), "{more}");
+        assert_eq!(write(&spelt(more).unwrap()), text);
+    }
+    assert_ne!(spelt("session = 1\n").as_ref(), Ok(&case));
+    for alien in ["seen = 0\n", "session = 0\nid = 0\n", "session = false\n"] {
+        assert!(spelt(alien).is_err(), "{alien}");
+    }
+}
+
 /// One fault of each kind that concerns the network, slow processes or clocks.
 fn wired() -> Vec<Fault> {
     let kinds = Kinds::of(&[MessageKind::VoteRequest, MessageKind::SnapshotAnswer]);

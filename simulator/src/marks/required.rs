@@ -86,7 +86,7 @@ const LEASES: [Mark; 7] = [
 ];
 
 /// What the key-value machine can do beside single keys.
-const KV: [Mark; 12] = [
+const KV: [Mark; 16] = [
     Mark::ListGrown,
     Mark::TxnDone,
     Mark::TxnRefused,
@@ -97,6 +97,10 @@ const KV: [Mark; 12] = [
     Mark::WatchTold,
     Mark::WatchTakenUp,
     Mark::WatchCompacted,
+    Mark::WatchCancelled,
+    Mark::WatchReadAnew,
+    Mark::QuotaReached,
+    Mark::QuotaFreed,
     Mark::LockTaken,
     Mark::SnapshotInstalled,
 ];

@@ -18,7 +18,6 @@ pub mod votes;
 mod family;
 mod property;
 mod violation;
-mod why;
 
 pub use family::Family;
 pub use property::Property;

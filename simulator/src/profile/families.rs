@@ -92,6 +92,8 @@ impl Profile {
             Profile::Crashes | Profile::Network | Profile::Members => {
                 Families { scenes, ..families }
             }
+            // Where clocks drift, a lease may end early.
+            Profile::Kv => Families { scenes: !families.clocks, ..families },
             // Where a lease is short by design, nothing else may blur its end.
             Profile::Leases if scenes => Families {
                 scenes,
@@ -105,8 +107,7 @@ impl Profile {
             | Profile::Damage
             | Profile::BeyondModel
             | Profile::Leases
-            | Profile::LeaseBroken
-            | Profile::Kv => families,
+            | Profile::LeaseBroken => families,
         }
     }
 

@@ -8,6 +8,8 @@ use crate::choices::{Choices, Stream};
 
 /// Names what is drawn of features.
 const FEATURES: u64 = u64::from_be_bytes(*b"features");
+/// What a key with its value is charged for, beside what values are padded with. Bytes, about.
+const RECORD_BYTES: u64 = 180;
 /// One of so many swarm runs has any.
 const SWARM_SHARE: u64 = 4;
 
@@ -26,6 +28,9 @@ pub struct Features {
     pub locks: u64,
     /// Reading on in a watch, on any node.
     pub watches: u64,
+    /// What the state may take, most of the time: clients set it, and at times another one. Bytes; 0 where
+    /// nobody sets any.
+    pub quota: u64,
     /// How long leases and sessions live. Whole milliseconds.
     #[serde(with = "crate::file::time")]
     pub ttl: Nanos,
@@ -48,9 +53,10 @@ impl Features {
         choices: &mut Choices,
         profile: Profile,
         election_timeout: Nanos,
+        padding_bytes: u64,
     ) -> Features {
-        let bounds = [SWARM_SHARE, 3, 3, 3, 3, 3, 3];
-        let [any, transactions, sessions, leases, locks, watches, ttl] =
+        let bounds = [SWARM_SHARE, 3, 3, 3, 3, 3, 3, 4];
+        let [any, transactions, sessions, leases, locks, watches, ttl, quota] =
             choices.keyed(Stream::Configuration, FEATURES, bounds);
         let is_due = match profile {
             Profile::Kv => true,
@@ -75,6 +81,7 @@ impl Features {
             leases: [0, 12, 25][leases as usize],
             locks: [0, 5, 12][locks as usize],
             watches: [5, 10, 20][watches as usize],
+            quota: [0, 0, 80, 30][quota as usize] * (RECORD_BYTES + padding_bytes),
             ttl: ttl.max(200 * MILLISECOND) / MILLISECOND * MILLISECOND,
         }
     }

@@ -4,6 +4,7 @@
 //! its faults, and no scene knows what comes of it. Where each fault is drawn by itself, all of them
 //! at the right moments are too rare.
 
+mod holders;
 mod leases;
 mod members;
 mod network;
@@ -38,13 +39,13 @@ pub(super) fn draw(
         Profile::Members => members::play,
         Profile::Crashes => terms::play,
         Profile::Network => network::play,
+        Profile::Kv => holders::play,
         Profile::Calm
         | Profile::Swarm
         | Profile::Disk
         | Profile::Damage
         | Profile::BeyondModel
-        | Profile::LeaseBroken
-        | Profile::Kv => return,
+        | Profile::LeaseBroken => return,
     };
     let [drawn] = choices.keyed(ON, SCENES, [u64::MAX]);
     let mut chance = Chance::new(drawn);
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn scenes_are_added_and_change_nothing_that_was_drawn_before() {
-        for profile in [Profile::Members, Profile::Crashes, Profile::Network] {
+        for profile in [Profile::Members, Profile::Crashes, Profile::Network, Profile::Kv] {
             let mut added = 0;
             for seed in 0..20 {
                 let (settings, plan) = drawn(profile, seed);

@@ -27,7 +27,12 @@ pub enum KvAnswer {
     /// Of any other command: what the machine answered.
     Response(Arc<Response>),
     /// Of a scan.
-    Range(Arc<Result<RangeResponse, KvError>>),
+    Range {
+        /// The newest revision that the node knew.
+        revision: Revision,
+        /// What it found.
+        found: Arc<Result<RangeResponse, KvError>>,
+    },
     /// Of a keep-alive: how long the lease lives from when it was asked. Milliseconds.
     Kept(Result<u64, LeaseError>),
     /// Of a look at a lease.
@@ -36,6 +41,8 @@ pub enum KvAnswer {
     Watched {
         /// The first revision that it had not been told of.
         from: Revision,
+        /// Whether it had read on that node before, and stood where it had left it.
+        kept: bool,
         /// What it read.
         batch: Arc<Result<Batch, KvError>>,
     },
@@ -54,6 +61,7 @@ pub(super) fn told(response: &Response) -> Option<Told> {
         },
         // Another client may have asked for the same, or for more.
         Ok(Outcome::Compacted) | Err(KvError::Compacted { .. }) => Some(Told::Done),
+        Err(KvError::NoSpace { .. }) => Some(Told::Never),
         // Whether it was carried out when it was sent before cannot be known.
         Err(KvError::SessionNotFound { .. }) => Some(Told::Unknown),
         Ok(Outcome::Granted { .. } | Outcome::Ended { .. } | Outcome::QuotaSet) | Err(_) => None,

@@ -57,6 +57,7 @@ pub(super) fn command(asked: &Asked<'_, KvOperation>) -> Command {
         }
         KvOperation::Delete { key } => Command::delete(key_bytes(key)),
         KvOperation::Compact { revision } => Command::Compact { revision },
+        KvOperation::Quota { bytes } => Command::SetQuota { bytes },
         KvOperation::Move { accounts, seen, left, .. } => {
             in_session(asked, transfer(accounts, seen, left))
         }

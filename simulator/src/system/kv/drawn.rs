@@ -1,5 +1,6 @@
 //! What clients ask for next, from what they know.
 
+use quorate_core::Nanos;
 use quorate_kv::Revision;
 
 use super::{
@@ -32,6 +33,8 @@ pub(super) struct Knows {
     pub(super) session: bool,
     /// Whether it has a lease.
     pub(super) lease: bool,
+    /// Until when it lives, as it was told last.
+    pub(super) lives_until: Nanos,
     /// The lock that it took last and has not given back, with its token.
     pub(super) lock: Option<(u64, Revision)>,
     /// Each account's balance, and the revision that last changed it.
@@ -42,6 +45,10 @@ pub(super) struct Knows {
     pub(super) lists: [(Link, Revision); LISTS as usize],
     /// The first revision that its watch was not told of.
     pub(super) watched: Revision,
+    /// Whether that is compacted, so that it must read the keys anew.
+    pub(super) lost: bool,
+    /// Whether its last write was refused for want of space.
+    pub(super) full: bool,
 }
 
 impl Knows {
@@ -68,6 +75,11 @@ pub(super) fn operation(system: &KvSystem, turn: &Turn<'_>, draw: &mut Draw<'_>)
     if turn.wanted == Wanted::Write {
         return put;
     }
+    if features.quota > 0
+        && let Some(other) = of_space(system, turn, key, draw)
+    {
+        return other;
+    }
     if features.any()
         && let Some(other) = of_features(system, turn, &features, draw)
     {
@@ -87,6 +99,29 @@ pub(super) fn operation(system: &KvSystem, turn: &Turn<'_>, draw: &mut Draw<'_>)
     KvOperation::Put { key, session }
 }
 
+/// Where the state may not grow: to set how much it may take, and to free some of it for who was refused;
+/// none where it is the turn of something else.
+fn of_space(
+    system: &KvSystem,
+    turn: &Turn<'_>,
+    key: u64,
+    draw: &mut Draw<'_>,
+) -> Option<KvOperation> {
+    if turn.wanted == Wanted::Read {
+        return None;
+    }
+    let (drawn, full) = (draw.below(100), system.knows(turn.client).full);
+    match drawn {
+        97.. => {
+            let halves = [2, 2, 2, 4, 1, 0][draw.below(6) as usize];
+            Some(KvOperation::Quota { bytes: turn.workload.features.quota / 2 * halves })
+        }
+        70..97 if full => Some(KvOperation::Compact { revision: system.newest }),
+        40..70 if full => Some(KvOperation::Delete { key }),
+        _ => None,
+    }
+}
+
 /// What features ask for; none where it is one of the plain operations' turn.
 fn of_features(
     system: &KvSystem,
@@ -103,6 +138,9 @@ fn of_features(
     };
     let reads = turn.wanted == Wanted::Read;
     if is_in(features.watches) {
+        if system.knows(turn.client).lost {
+            return Some(KvOperation::Scan { revision: 0 });
+        }
         let limit = [2, 1, 16][draw.below(3) as usize];
         return Some(KvOperation::Watch { limit, afresh: draw.below(8) == 7 });
     }
@@ -187,12 +225,35 @@ fn lease(
         return KvOperation::Grant { id, ttl_ms: features.ttl / MILLISECOND };
     }
     let key = draw.below(MORTALS);
+    if is_late(turn.client) && ends_soon(system, turn.client, features.ttl) {
+        return KvOperation::KeepAlive { id };
+    }
     match draw.below(16) {
         0..5 => KvOperation::Attach { key, id },
         5 | 6 => KvOperation::Attach { key, id: 0 },
         7 => KvOperation::Left { id },
         8 => KvOperation::Revoke { id },
-        _ => KvOperation::KeepAlive { id },
+        _ => keep_alive(system, turn, features),
+    }
+}
+
+/// Whether a client keeps its lease alive only when that is about to end: whatever shortens its life is
+/// not made good by the next time.
+fn is_late(client: u64) -> bool {
+    client % 2 == 1
+}
+
+fn ends_soon(system: &KvSystem, client: u64, ttl: Nanos) -> bool {
+    system.knows(client).lives_until <= system.now + ttl / 8
+}
+
+/// To keep the lease alive, if it is time for that.
+fn keep_alive(system: &KvSystem, turn: &Turn<'_>, features: &Features) -> KvOperation {
+    let id = lease_of(turn.client);
+    if !is_late(turn.client) || ends_soon(system, turn.client, features.ttl) {
+        KvOperation::KeepAlive { id }
+    } else {
+        KvOperation::Left { id }
     }
 }
 
@@ -208,7 +269,7 @@ fn lock(
     }
     match knows.lock {
         Some((lock, _)) if draw.below(3) == 2 => KvOperation::Unlock { lock, id },
-        Some(_) => KvOperation::KeepAlive { id },
+        Some(_) => keep_alive(system, turn, features),
         None => KvOperation::Lock { lock: draw.below(LOCKS), id },
     }
 }

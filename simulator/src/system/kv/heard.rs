@@ -1,19 +1,24 @@
 //! What a client makes of an answer, and whether it may have been given.
 
-use quorate_core::Index;
-use quorate_kv::{KeyRange, KeyValue, KvError, OperationResponse, Outcome, RangeRequest, Revision};
+use quorate_core::{Index, Nanos};
+use quorate_kv::{
+    KeyRange, KeyValue, KvError, LeaseId, OperationResponse, Outcome, RangeRequest, Revision,
+};
 
 use super::{
     KvAnswer, KvOperation, KvSystem, Open,
     command::{ACCOUNTS, BALANCE, Kind, appended, link_of, value_of},
     drawn::Knows,
+    follows,
     lists::Link,
     locks::Taken,
     watch_of,
 };
 use crate::{
+    history::Told,
     marks::Mark,
     oracle::Violation,
+    profile::MILLISECOND,
     system::{Asked, End},
 };
 
@@ -66,11 +71,13 @@ impl KvSystem {
         moment: u64,
     ) -> Result<(), Violation> {
         let client = asked.client;
+        let full = lacks_space(answer);
+        self.learn(client, |knows| knows.full = full);
         let Some(judge) = &mut self.judge else { return Ok(()) };
         let response = match answer {
             KvAnswer::Told { hash, .. } => return judge.told(client, index, *hash),
             KvAnswer::Response(response) => response,
-            KvAnswer::Range(_)
+            KvAnswer::Range { .. }
             | KvAnswer::Kept(_)
             | KvAnswer::Left(_)
             | KvAnswer::Watched { .. } => {
@@ -82,10 +89,11 @@ impl KvSystem {
         match &response.outcome {
             Some(Ok(Outcome::Granted { lease, ttl_ms })) => {
                 judge.promises.promised(*lease, *ttl_ms, open.at)?;
-                let is_session = matches!(asked.operation, KvOperation::Open { .. });
-                self.learn(client, |knows| {
-                    *if is_session { &mut knows.session } else { &mut knows.lease } = true;
-                });
+                if let KvOperation::Open { .. } = asked.operation {
+                    self.learn(client, |knows| knows.session = true);
+                } else {
+                    self.has_lease(client, *ttl_ms, open.at);
+                }
             }
             Some(Ok(Outcome::Ended { .. })) => self.learn(client, |knows| {
                 (knows.lease, knows.lock) = (false, None);
@@ -106,6 +114,25 @@ impl KvSystem {
             Some(Ok(Outcome::Compacted | Outcome::QuotaSet)) | None => {}
         }
         Ok(())
+    }
+
+    /// A lease, or a session, was kept alive.
+    fn kept(&mut self, client: u64, operation: &KvOperation, ttl_ms: u64) -> Result<(), Violation> {
+        let KvOperation::KeepAlive { id } = *operation else { return Ok(()) };
+        let Some(judge) = &mut self.judge else { return Ok(()) };
+        judge.reach(Mark::LeaseKept);
+        let asked_at = judge.asked_at.get(&client).copied().unwrap_or_default();
+        judge.promises.promised(LeaseId(id), ttl_ms, asked_at)?;
+        if !operation_is_of_session(operation, client) {
+            self.has_lease(client, ttl_ms, asked_at);
+        }
+        Ok(())
+    }
+
+    /// A client learns that its lease lives for so long from `since` on.
+    fn has_lease(&mut self, client: u64, ttl_ms: u64, since: Nanos) {
+        let lives_until = since.saturating_add(ttl_ms.saturating_mul(MILLISECOND));
+        self.learn(client, |knows| (knows.lease, knows.lives_until) = (true, lives_until));
     }
 
     /// A client learns from a refusal what it has and what it has not.
@@ -173,6 +200,17 @@ impl KvSystem {
         Ok(())
     }
 
+    /// A client whose watch was lost has read all keys, and watches on behind the revision that it read.
+    fn take_up(&mut self, client: u64, revision: Revision, keys: &[KeyValue]) {
+        if !self.knows(client).lost {
+            return;
+        }
+        let Some(judge) = &mut self.judge else { return };
+        let range = watch_of(client, 0).range;
+        judge.read_anew(client, keys.iter().filter(|one| range.contains(&one.key)));
+        self.learn(client, |knows| (knows.watched, knows.lost) = (revision + 1, false));
+    }
+
     fn saw_accounts(&mut self, client: u64, keys: &[KeyValue]) -> Result<(), Violation> {
         let mut accounts = [(BALANCE, 0); ACCOUNTS as usize];
         for one in keys.iter().filter(|one| Kind::Account.all().contains(&one.key)) {
@@ -224,21 +262,19 @@ impl KvSystem {
         let (client, operation) = (asked.client, asked.operation);
         let Some(judge) = &mut self.judge else { return Ok(()) };
         match answer {
-            KvAnswer::Range(range) => {
+            KvAnswer::Range { revision: newest, found } => {
                 let KvOperation::Scan { revision } = *operation else { return Ok(()) };
                 let request = RangeRequest { revision, ..RangeRequest::new(KeyRange::ALL) };
-                judge.read(&request, applied, range)?;
-                match range.as_ref() {
-                    Ok(found) if revision == 0 => self.saw_accounts(client, &found.keys),
+                judge.read(&request, applied, *newest, found)?;
+                match found.as_ref() {
+                    Ok(found) if revision == 0 => {
+                        self.take_up(client, *newest, &found.keys);
+                        self.saw_accounts(client, &found.keys)
+                    }
                     Ok(_) | Err(_) => Ok(()),
                 }
             }
-            KvAnswer::Kept(Ok(ttl_ms)) => {
-                let KvOperation::KeepAlive { id } = *operation else { return Ok(()) };
-                judge.reach(Mark::LeaseKept);
-                let asked_at = judge.asked_at.get(&client).copied().unwrap_or_default();
-                judge.promises.promised(quorate_kv::LeaseId(id), *ttl_ms, asked_at)
-            }
+            KvAnswer::Kept(Ok(ttl_ms)) => self.kept(client, operation, *ttl_ms),
             KvAnswer::Kept(Err(_)) => {
                 let is_session = operation_is_of_session(operation, client);
                 self.learn(client, |knows| {
@@ -254,16 +290,35 @@ impl KvSystem {
                 let what = format!("client {client}'s lease lives on for {time:?}");
                 Err(Violation::model("lease", what))
             }
-            KvAnswer::Watched { from, batch } => {
+            KvAnswer::Watched { from, kept, batch } => {
                 let next = judge.watched(client, &watch_of(client, *from), batch)?;
                 if matches!(operation, KvOperation::Watch { afresh: true, .. }) {
                     judge.reach(Mark::WatchTakenUp);
                 }
-                self.learn(client, |knows| knows.watched = next);
+                if *kept && batch.is_err() {
+                    judge.reach(Mark::WatchCancelled);
+                }
+                let lost = batch.is_err() && follows(client);
+                let watched = if lost { *from } else { next };
+                self.learn(client, |knows| (knows.watched, knows.lost) = (watched, lost));
                 Ok(())
             }
             KvAnswer::Left(_) | KvAnswer::Told { .. } | KvAnswer::Response(_) => Ok(()),
         }
+    }
+}
+
+/// Whether a write was refused for want of space.
+fn lacks_space(answer: &KvAnswer) -> bool {
+    match answer {
+        KvAnswer::Told { told, .. } => *told == Told::Never,
+        KvAnswer::Response(response) => {
+            matches!(response.outcome, Some(Err(KvError::NoSpace { .. })))
+        }
+        KvAnswer::Range { .. }
+        | KvAnswer::Kept(_)
+        | KvAnswer::Left(_)
+        | KvAnswer::Watched { .. } => false,
     }
 }
 

@@ -5,11 +5,17 @@ use std::collections::BTreeMap;
 
 use quorate_core::{EntryRef, Index, Nanos, Payload};
 use quorate_kv::{
-    Batch, Change, Command, Kv, KvError, Outcome, RangeRequest, RangeResponse, Response, Revision,
-    WatchRequest,
+    Batch, Change, Command, KeyValue, Kv, KvError, Outcome, RangeRequest, RangeResponse, Response,
+    Revision, WatchRequest,
 };
 
-use super::{lists::Lists, locks::Locks, promises::Promises, reference::Reference};
+use super::{
+    lists::Lists,
+    locks::Locks,
+    mirrors::Mirrors,
+    promises::Promises,
+    reference::{Reference, Space},
+};
 use crate::{marks::Mark, oracle::Violation, profile::Settings};
 
 /// The judge of a run, and what it has seen.
@@ -19,6 +25,7 @@ pub(super) struct Judge {
     pub(super) promises: Promises,
     pub(super) locks: Locks,
     pub(super) lists: Lists,
+    mirrors: Mirrors,
     /// When the keep-alive that each client waits for came to a node.
     pub(super) asked_at: BTreeMap<u64, Nanos>,
     reached: BTreeMap<Mark, u64>,
@@ -38,6 +45,7 @@ impl Judge {
             promises: Promises::new(drift_ppm),
             locks: Locks::default(),
             lists: Lists::default(),
+            mirrors: Mirrors::default(),
             asked_at: BTreeMap::new(),
             reached: BTreeMap::new(),
         }
@@ -65,6 +73,7 @@ impl Judge {
             return Ok(());
         }
         let before = self.reference.revision();
+        let was_out = self.reference.space.is_out;
         let expected = self.reference.apply(entry);
         if *response != expected {
             let what = format!("entry {index} answers {response:?}, and means {expected:?}");
@@ -84,6 +93,15 @@ impl Judge {
                  and should be {means:?}"
             );
             return Err(Violation::model("meaning", what));
+        }
+        let (used, quota, is_out) = (kv.used(), kv.quota(), kv.is_out_of_space());
+        let (found, means) = (Space { used, quota, is_out }, self.reference.space);
+        if found != means {
+            let what = format!("after entry {index} there is {found:?}, and should be {means:?}");
+            return Err(Violation::model("meaning", what));
+        }
+        if was_out && !is_out {
+            self.reach(Mark::QuotaFreed);
         }
         self.look(entry, &expected, before < revision, now)
     }
@@ -111,6 +129,7 @@ impl Judge {
             (_, Some(Ok(Outcome::Ended { leases, .. }))) => {
                 leases.iter().for_each(|lease| self.promises.forget(*lease));
             }
+            (_, Some(Err(KvError::NoSpace { .. }))) => self.reach(Mark::QuotaReached),
             (Command::InSession { .. }, Some(Ok(_)))
                 if response.revision < self.reference.revision() =>
             {
@@ -136,24 +155,35 @@ impl Judge {
         Err(Violation::model("answers", what))
     }
 
-    /// A client read a range of a node that had applied the log through `index`.
+    /// A client read a range of a node that had applied the log through `index`, and whose newest
+    /// revision was `revision`.
     pub(super) fn read(
         &self,
         request: &RangeRequest,
         index: Index,
+        revision: Revision,
         found: &Result<RangeResponse, KvError>,
     ) -> Result<(), Violation> {
         let expected = self.reference.range(request, index);
-        if *found == expected {
+        let newest = self.reference.revision_at(index);
+        if *found == expected && revision == newest {
             return Ok(());
         }
-        let what =
-            format!("after entry {index} a node shows {found:?}, and should show {expected:?}");
+        let what = format!(
+            "after entry {index} a node shows {found:?} at {revision}, and should show {expected:?} \
+             at {newest}"
+        );
         Err(Violation::model("reads", what))
     }
 
+    /// A client whose watch was lost has read all keys that it watches.
+    pub(super) fn read_anew<'a>(&mut self, client: u64, keys: impl Iterator<Item = &'a KeyValue>) {
+        self.mirrors.read(client, keys);
+        self.reach(Mark::WatchReadAnew);
+    }
+
     /// A client's watch was told of these changes: they are all of its range up to there. Gives the
-    /// first revision that it was not told of.
+    /// first revision that it was not told of; where that is compacted, the oldest that is left.
     pub(super) fn watched(
         &mut self,
         client: u64,
@@ -208,7 +238,11 @@ impl Judge {
         if !expected.is_empty() {
             self.reach(Mark::WatchTold);
         }
-        Ok(from.max(batch.through + 1))
+        let next = from.max(batch.through + 1);
+        if super::follows(client) {
+            self.mirrors.told(client, &batch.changes, next - 1, &self.reference)?;
+        }
+        Ok(next)
     }
 
     /// The state at the end is what the log means.

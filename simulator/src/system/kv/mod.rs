@@ -11,6 +11,7 @@ mod heard;
 mod judge;
 mod lists;
 mod locks;
+mod mirrors;
 mod operation;
 mod promises;
 mod reference;
@@ -26,6 +27,7 @@ use quorate_kv::{KeyRange, LeaseError, LeaseId, RangeRequest, Response, Revision
 
 use super::{Asked, Change, Draw, End, System, Turn};
 use crate::{
+    hash::mix,
     history::{Ask, History, Told},
     linearize::{Verdict, judge},
     marks::Mark,
@@ -58,6 +60,12 @@ pub struct KvSystem {
     now: Nanos,
     /// What judges more than single keys, where clients do more.
     judge: Option<Box<Judge>>,
+}
+
+/// Whether a client holds a copy of the keys that it watches, which it reads anew where its watch was
+/// lost. Others go on at the oldest revision that is left.
+fn follows(client: u64) -> bool {
+    !watch_of(client, 0).no_puts && client % 4 < 3
 }
 
 /// An operation under way.
@@ -144,7 +152,8 @@ impl System for KvSystem {
             let revision =
                 if let KvOperation::Scan { revision } = operation { *revision } else { 0 };
             let request = RangeRequest { revision, ..RangeRequest::new(KeyRange::ALL) };
-            return KvAnswer::Range(Arc::new(machine.kv.range(&request)));
+            let found = Arc::new(machine.kv.range(&request));
+            return KvAnswer::Range { revision: machine.kv.revision(), found };
         };
         let value = machine.kv.get(&key_bytes(*key));
         let told = Told::Got(value.map(|pair| value_of(&pair.value)));
@@ -187,8 +196,9 @@ impl System for KvSystem {
             KvOperation::Watch { limit, afresh } => {
                 let from = self.knows(asked.client).watched;
                 let request = watch_of(asked.client, from);
-                let batch = machine.watch(asked.client, request, limit, afresh);
-                Some(KvAnswer::Watched { from, batch: Arc::new(batch) })
+                let kept = !afresh && machine.is_watching(asked.client, from);
+                let batch = Arc::new(machine.watch(asked.client, request, limit, afresh));
+                Some(KvAnswer::Watched { from, kept, batch })
             }
             _ => Some(self.read(machine, asked.operation)),
         }
@@ -220,7 +230,9 @@ impl System for KvSystem {
     }
 
     fn fingerprint(&self, machine: &Service) -> u64 {
-        machine.kv.fingerprint()
+        // What its history says, and what that does not.
+        let space = mix(machine.kv.quota(), u64::from(machine.kv.is_out_of_space()));
+        mix(machine.kv.fingerprint(), space)
     }
 
     fn simpler(&self, operation: &KvOperation) -> Vec<KvOperation> {
@@ -311,7 +323,7 @@ impl KvSystem {
         let (told, revision) = match answer {
             KvAnswer::Told { told, revision, .. } => (*told, *revision),
             KvAnswer::Response(response) => (Told::Done, response.revision),
-            KvAnswer::Range(_)
+            KvAnswer::Range { .. }
             | KvAnswer::Kept(_)
             | KvAnswer::Left(_)
             | KvAnswer::Watched { .. } => (Told::Done, 0),

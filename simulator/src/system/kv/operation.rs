@@ -33,6 +33,11 @@ pub enum KvOperation {
         /// The oldest revision that can be read from then on.
         revision: Revision,
     },
+    /// To set how much the state may take.
+    Quota {
+        /// How much; 0 for no limit.
+        bytes: u64,
+    },
     /// All keys, as they were at a revision.
     Scan {
         /// Which; 0 for the newest.
@@ -155,6 +160,7 @@ impl fmt::Debug for KvOperation {
             KvOperation::Put { key, .. } => write!(out, "put of key {key}"),
             KvOperation::Delete { key } => write!(out, "delete of key {key}"),
             KvOperation::Compact { revision } => write!(out, "compaction to {revision}"),
+            KvOperation::Quota { bytes } => write!(out, "quota of {bytes} bytes"),
             KvOperation::Scan { revision: 0 } => out.write_str("scan"),
             KvOperation::Scan { revision } => write!(out, "scan at {revision}"),
             KvOperation::Move { accounts: [from, to], seen, left, .. } => {
@@ -200,6 +206,7 @@ impl KvOperation {
             KvOperation::Put { .. }
             | KvOperation::Delete { .. }
             | KvOperation::Compact { .. }
+            | KvOperation::Quota { .. }
             | KvOperation::Move { .. }
             | KvOperation::Swap { .. }
             | KvOperation::Several { .. }
@@ -224,6 +231,7 @@ impl KvOperation {
             KvOperation::Get { .. }
             | KvOperation::Delete { .. }
             | KvOperation::Compact { .. }
+            | KvOperation::Quota { .. }
             | KvOperation::Scan { .. }
             | KvOperation::Open { .. }
             | KvOperation::Grant { .. }

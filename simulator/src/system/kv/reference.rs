@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, ops::Bound};
 use bytes::Bytes;
 use quorate_core::{EntryRef, Index, LogId, Payload};
 use quorate_kv::{
-    Change, Command, Compare, CompareTarget, DeleteResponse, KeyValue, KvError, LeaseId, Operation,
-    OperationResponse, Outcome, PutLease, PutRequest, PutResponse, PutValue, RangeRequest,
-    RangeResponse, Response, Revision, Txn, TxnResponse,
+    Change, Command, Compare, CompareTarget, DeleteResponse, KeyRange, KeyValue, KvError, LeaseId,
+    Operation, OperationResponse, Outcome, PutLease, PutRequest, PutResponse, PutValue,
+    QUOTA_DEFAULT_BYTES, RangeRequest, RangeResponse, Response, Revision, Txn, TxnResponse,
 };
 
 use super::answer;
@@ -24,8 +24,27 @@ pub(super) struct Reference {
     changes: Vec<Change>,
     leases: BTreeMap<LeaseId, Lease>,
     sessions: BTreeMap<LeaseId, Session>,
+    /// How many of the changes were compacted away.
+    swept: usize,
+    pub(super) space: Space,
     /// After each entry, and before the first.
     after: Vec<After>,
+}
+
+/// What the state takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Space {
+    /// So many bytes.
+    pub(super) used: u64,
+    /// And may take so many; 0 for no limit.
+    pub(super) quota: u64,
+    /// Whether puts are refused.
+    pub(super) is_out: bool,
+}
+
+/// What is charged for a key, with its value or with none.
+fn cost(key: &Bytes, now: Option<&KeyValue>) -> u64 {
+    (key.len() + now.map_or(0, |now| now.value.len())) as u64 + 160
 }
 
 /// What is known of the state after an entry.
@@ -54,6 +73,8 @@ struct Draft {
     keys: Keys,
     changes: Vec<Change>,
     revision: Revision,
+    /// What its puts are charged for.
+    needs: u64,
 }
 
 impl Draft {
@@ -74,6 +95,8 @@ impl Default for Reference {
             changes: Vec::new(),
             leases: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            swept: 0,
+            space: Space { used: 0, quota: QUOTA_DEFAULT_BYTES, is_out: false },
             after: vec![After { revision: 1, compacted: 0, answer: 0 }],
         }
     }
@@ -127,6 +150,7 @@ impl Reference {
     pub(super) fn apply(&mut self, entry: EntryRef<'_>) -> Response {
         let before = self.last();
         self.after.push(before);
+        self.sweep();
         let response = match entry.payload {
             Payload::Command(bytes) => match Command::decode(bytes.clone()) {
                 Ok(command) => self.once(entry.log_id, &command),
@@ -176,6 +200,7 @@ impl Reference {
             Command::Txn(txn) | Command::InSession { txn, .. } => {
                 let mut draft = self.draft();
                 let done = self.txn(txn, &self.now.clone(), &mut draft)?;
+                self.room_for(draft.needs)?;
                 self.keep(draft);
                 Ok(Outcome::Txn(done))
             }
@@ -213,7 +238,10 @@ impl Reference {
                 let due: Vec<LeaseId> = leases.iter().filter(is_due).copied().collect();
                 Ok(self.end(&due))
             }
-            Command::SetQuota { .. } => Ok(Outcome::QuotaSet),
+            &Command::SetQuota { bytes } => {
+                self.space.quota = bytes;
+                Ok(Outcome::QuotaSet)
+            }
         }
     }
 
@@ -249,7 +277,8 @@ impl Reference {
     }
 
     fn draft(&self) -> Draft {
-        Draft { keys: self.now.clone(), changes: Vec::new(), revision: self.revision() + 1 }
+        let (keys, revision) = (self.now.clone(), self.revision() + 1);
+        Draft { keys, changes: Vec::new(), revision, needs: 0 }
     }
 
     fn keep(&mut self, draft: Draft) {
@@ -260,11 +289,39 @@ impl Reference {
         for change in &draft.changes {
             let versions = self.versions.entry(change.key.clone()).or_default();
             versions.push((change.revision, change.now.clone()));
+            self.space.used += cost(&change.key, change.now.as_ref());
         }
         self.changes.extend(draft.changes);
         if let Some(after) = self.after.last_mut() {
             after.revision = draft.revision;
         }
+    }
+
+    /// Of changes below the compacted revision goes what they replaced, and where one says that its key
+    /// is gone it goes itself: with the next entry, so many at a time. Puts go on with a tenth of the quota
+    /// free.
+    fn sweep(&mut self) {
+        let compacted = self.compacted();
+        let rest = &self.changes[self.swept..];
+        let due = rest.iter().take(4096).take_while(|change| change.revision < compacted);
+        for Change { key, now, before, .. } in due {
+            self.swept += 1;
+            let gone = now.is_none().then(|| cost(key, None));
+            let replaced = before.is_some().then(|| cost(key, before.as_ref()));
+            self.space.used -= gone.unwrap_or(0) + replaced.unwrap_or(0);
+        }
+        let Space { used, quota, is_out } = self.space;
+        self.space.is_out = is_out && quota > 0 && used > quota - quota / 100 * 10;
+    }
+
+    /// Puts are refused once one did not fit.
+    fn room_for(&mut self, needs: u64) -> Result<(), KvError> {
+        let Space { used, quota, is_out } = self.space;
+        if needs == 0 || quota == 0 {
+            return Ok(());
+        }
+        self.space.is_out = is_out || used + needs > quota;
+        if self.space.is_out { Err(KvError::NoSpace { used, quota }) } else { Ok(()) }
     }
 
     /// Carries a transaction out on a draft, where `before` is what its conditions see.
@@ -313,6 +370,7 @@ impl Reference {
         let (create_revision, version) = now.as_ref().map_or((revision, 1), begun);
         let (key, mod_revision) = (put.key.clone(), revision);
         let pair = KeyValue { key, value, create_revision, mod_revision, version, lease };
+        draft.needs += cost(&put.key, Some(&pair));
         draft.set(&put.key, Some(pair));
         Ok(PutResponse { previous: now.filter(|_| put.previous) })
     }
@@ -336,13 +394,25 @@ impl Reference {
         if asked < compacted {
             return Err(KvError::Compacted { asked, compacted });
         }
-        let all =
-            self.versions.range((Bound::Included(request.range.start().clone()), Bound::Unbounded));
-        let all = all.filter(|(key, _)| request.range.contains(key)).filter_map(|(_, versions)| {
+        Ok(shown(self.as_of(&request.range, asked).cloned(), request))
+    }
+
+    /// The keys of a range as a revision left them, be it compacted or not.
+    pub(super) fn as_of<'a>(
+        &'a self,
+        range: &'a KeyRange,
+        asked: Revision,
+    ) -> impl Iterator<Item = &'a KeyValue> {
+        let all = self.versions.range((Bound::Included(range.start().clone()), Bound::Unbounded));
+        all.filter(|(key, _)| range.contains(key)).filter_map(move |(_, versions)| {
             let count = versions.partition_point(|(revision, _)| *revision <= asked);
-            versions[..count].last().and_then(|(_, now)| now.clone())
-        });
-        Ok(shown(all, request))
+            versions[..count].last().and_then(|(_, now)| now.as_ref())
+        })
+    }
+
+    /// The newest revision after the entry at `index`.
+    pub(super) fn revision_at(&self, index: Index) -> Revision {
+        self.after.get(index as usize).map_or(0, |after| after.revision)
     }
 }
 

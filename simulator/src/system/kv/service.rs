@@ -103,6 +103,11 @@ impl Service {
         self.beside.time_to_live(&self.kv, lease, self.now.0)
     }
 
+    /// Whether a client's watch is here, and has read up to a revision.
+    pub(super) fn is_watching(&self, client: u64, from: Revision) -> bool {
+        self.watching.get(&client).is_some_and(|(_, next)| *next == from)
+    }
+
     /// A client reads on in its watch from a revision; one that stands elsewhere here, or that is to
     /// be begun afresh, is cancelled first.
     pub(super) fn watch(
@@ -113,10 +118,9 @@ impl Service {
         afresh: bool,
     ) -> Result<Batch, KvError> {
         let from = request.from;
-        let kept = self.watching.get(&client).filter(|(_, next)| *next == from && !afresh);
-        let id = match kept {
-            Some((id, _)) => *id,
-            None => {
+        let id = match self.watching.get(&client) {
+            Some((id, _)) if self.is_watching(client, from) && !afresh => *id,
+            Some(_) | None => {
                 self.cancel(client);
                 self.beside.watches().begin(&self.kv, request)?
             }

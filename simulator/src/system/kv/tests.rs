@@ -83,11 +83,60 @@ fn an_answer_that_the_entry_did_not_give_and_a_read_that_shows_another_state() {
     assert_eq!(rule(bench.judge.told(0, 2, answer::hash(&response))), "answers");
     let request = RangeRequest::new(KeyRange::ALL);
     let shown = bench.kv.range(&request);
-    assert_eq!(bench.judge.read(&request, 2, &shown), Ok(()));
-    assert_eq!(rule(bench.judge.read(&request, 1, &shown)), "reads");
+    assert_eq!(bench.judge.read(&request, 2, 3, &shown), Ok(()));
+    assert_eq!(rule(bench.judge.read(&request, 1, 2, &shown)), "reads");
     let late = RangeRequest { revision: 9, ..request };
     let refused = Err(KvError::FutureRevision { asked: 9, current: 3 });
-    assert_eq!(bench.judge.read(&late, 2, &refused), Ok(()));
+    assert_eq!(bench.judge.read(&late, 2, 3, &refused), Ok(()));
+}
+
+#[test]
+fn puts_without_space_change_nothing_until_some_is_free() {
+    let mut bench = Bench::new();
+    let puts = |bench: &mut Bench, key: &'static str| {
+        let mut taken = None;
+        let put = Command::put(key, "1");
+        let judged = bench.run_with(&put, |_, response| taken = response.outcome.clone());
+        assert_eq!(judged, Ok(()));
+        matches!(taken, Some(Ok(_)))
+    };
+    let compacts = |bench: &mut Bench| {
+        let revision = bench.kv.revision();
+        assert_eq!(bench.run(&Command::Compact { revision }), Ok(()));
+    };
+    // Three keys fit.
+    assert_eq!(bench.run(&Command::SetQuota { bytes: 500 }), Ok(()));
+    assert_eq!(["a", "b", "c", "d"].map(|key| puts(&mut bench, key)), [true, true, true, false]);
+    for key in ["a", "b"] {
+        assert_eq!(bench.run(&Command::delete(key)), Ok(()));
+        assert!(!puts(&mut bench, "d"), "what is gone is kept");
+    }
+    compacts(&mut bench);
+    assert!(!puts(&mut bench, "d"), "less than a tenth is free");
+    assert_eq!(bench.run(&Command::delete("c")), Ok(()));
+    compacts(&mut bench);
+    assert_eq!(["d", "e"].map(|key| puts(&mut bench, key)), [true, false]);
+    assert_eq!(bench.run(&Command::SetQuota { bytes: 0 }), Ok(()));
+    assert!(puts(&mut bench, "e"), "without a limit");
+    let reached = |mark| bench.judge.reached().iter().any(|(one, _)| *one == mark);
+    assert!(reached(Mark::QuotaReached) && reached(Mark::QuotaFreed));
+    assert_eq!(bench.judge.finished(&bench.kv), Ok(()));
+}
+
+#[test]
+fn a_quota_that_one_machine_does_not_keep() {
+    let mut bench = Bench::new();
+    bench.run(&Command::SetQuota { bytes: 200 }).unwrap();
+    bench.run(&Command::put("a", "1")).unwrap();
+    let mut other = bench.kv.clone();
+    let refused = Command::put("b", "1");
+    let payload = Payload::Command(refused.encode().unwrap());
+    let set = Payload::Command(Command::SetQuota { bytes: 0 }.encode().unwrap());
+    for (index, payload) in [(3, &set), (4, &payload)] {
+        other.apply_entry(EntryRef { log_id: LogId::new(1, index), payload });
+    }
+    let takes = bench.run_with(&refused, |kv, _| *kv = other);
+    assert_eq!(rule(takes), "meaning");
 }
 
 #[test]
@@ -115,7 +164,7 @@ fn a_watch_with_a_gap_a_phantom_a_repetition_or_another_order() {
     let mut told = |changes: &[&Change], through| {
         let changes = changes.iter().copied().cloned().collect();
         let batch = Batch { changes, through, more: false };
-        bench.judge.watched(0, &request, &Ok(batch)).map(drop)
+        bench.judge.watched(3, &request, &Ok(batch)).map(drop)
     };
     let [one, two, three] = [0, 1, 2].map(|at| &all[at]);
     assert_eq!(told(&[one, two, three], 4), Ok(()));
@@ -132,7 +181,7 @@ fn a_watch_with_a_gap_a_phantom_a_repetition_or_another_order() {
         assert_eq!(rule(told(&wrong.0, wrong.1)), "watches", "{wrong:?}");
     }
     let lost = Err(KvError::Compacted { asked: 2, compacted: 3 });
-    assert_eq!(rule(bench.judge.watched(0, &request, &lost).map(drop)), "watches");
+    assert_eq!(rule(bench.judge.watched(3, &request, &lost).map(drop)), "watches");
     bench.run(&Command::Compact { revision: 3 }).unwrap();
-    assert_eq!(bench.judge.watched(0, &request, &lost), Ok(3));
+    assert_eq!(bench.judge.watched(3, &request, &lost), Ok(3));
 }
