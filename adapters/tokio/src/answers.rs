@@ -9,6 +9,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     NodeStatus, ProposeError, ReadError, SnapshotError, TransferError,
     handle::{ProposeReply, ReadReply, SnapshotReply, TransferReply},
+    metrics::Settled,
 };
 
 /// Who waits for what.
@@ -19,15 +20,6 @@ pub(crate) struct Answers<R> {
     /// For the snapshot that is being taken.
     pub(crate) snapshots: Vec<SnapshotReply>,
     pub(crate) settled: Settled,
-}
-
-/// How many proposals were settled since it was last told.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Settled {
-    pub(crate) done: u64,
-    pub(crate) refused: u64,
-    pub(crate) replaced: u64,
-    pub(crate) unknown: u64,
 }
 
 impl<R> Answers<R> {

@@ -17,7 +17,7 @@ pub use self::{
     names::NODE_METRICS,
 };
 
-use crate::{Mesh, NodeStatus, answers::Settled};
+use crate::{Mesh, NodeStatus};
 
 /// What a node's task tells.
 pub(crate) struct TaskMetrics {
@@ -76,6 +76,15 @@ impl TaskMetrics {
             }
         }
     }
+}
+
+/// How many proposals were settled since it was last told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settled {
+    pub(crate) done: u64,
+    pub(crate) refused: u64,
+    pub(crate) replaced: u64,
+    pub(crate) unknown: u64,
 }
 
 /// What became of proposals.
