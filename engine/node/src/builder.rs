@@ -15,7 +15,7 @@ use crate::{
     Client, EmbeddedEngine, EngineConfig, MachineClient, Node, PeerAddress, StartError,
     StorageEngine, WalStorage, WireResponse, addresses,
     membership::Keeper,
-    open::{Opened, open},
+    open::{NetChoice, Opened, open},
     route::{Carrier, Route},
     server::{Served, serve},
     service::{Local, keep_history, keep_quota, keep_time},
@@ -50,13 +50,6 @@ pub struct KeyValues;
 
 /// A state machine of one's own.
 pub struct OwnMachine<M>(M);
-
-/// How a node will reach the others.
-pub(crate) enum NetChoice {
-    /// Over TCP, where there are others; on a socket that is bound already, if one is given.
-    Mesh(Option<TcpListener>),
-    Own(Arc<dyn Transport>),
-}
 
 /// Becomes true when the node should stop.
 struct Shutdown {

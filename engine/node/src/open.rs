@@ -5,14 +5,22 @@ use std::sync::{Arc, RwLock};
 use quorate_core::Persisted;
 use quorate_driver::{Driver, Recorder, Recovered, StateMachine};
 use quorate_tokio::{
-    Clock, Incoming, Mesh, MeshOptions, Net, NetParts, NodeOptions, NodeParts, spawn_with,
+    Clock, Incoming, Mesh, MeshOptions, Net, NetParts, NodeOptions, NodeParts, Transport,
+    spawn_with,
 };
-use tokio::sync::mpsc;
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
-    EngineConfig, Start, StartError, StorageEngine, addresses, builder::NetChoice, route::Route,
+    EngineConfig, Start, StartError, StorageEngine, addresses, route::Route,
     telemetry::RequestMetrics,
 };
+
+/// How a node will reach the others.
+pub(crate) enum NetChoice {
+    /// Over TCP, where there are others; on a socket that is bound already, if one is given.
+    Mesh(Option<TcpListener>),
+    Own(Arc<dyn Transport>),
+}
 
 /// A node that runs, and what has to be served.
 pub(crate) struct Opened<R> {
